@@ -1,0 +1,45 @@
+# make help lists what there is; each target makes the environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+SEED ?= 0
+OPTIONS ?=
+COMMON = seed=$(SEED) reuse=true $(OPTIONS)
+
+.DEFAULT_GOAL := help
+.PHONY: help install student seeds test check format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/installed ## make the environment in .venv
+
+student: $(VENV)/installed ## embedded data, three teachers, baseline, distilled student, comparison (SEED=0 OPTIONS="dataset=... trainer.max_epochs=...")
+	$(RUN) src.train -m stage=teacher task=semantic,depth,normal $(COMMON)
+	$(RUN) src.train -m stage=student distillation=none,matched $(COMMON)
+	$(RUN) src.report
+
+seeds: ## `make student` for seeds 0, 1 and 2
+	for seed in 0 1 2; do $(MAKE) student SEED=$$seed || exit 1; done
+
+test: $(VENV)/installed ## the whole test suite
+	$(RUN) pytest
+
+check: $(VENV)/installed ## format, lint and types
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+
+format: $(VENV)/installed ## let ruff format and mend
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+clean: ## remove environment, data, runs and reports
+	rm -rf $(VENV) data runs report

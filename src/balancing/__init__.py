@@ -1,0 +1,1 @@
+"""Loss weightings: what turns one loss per task into one gradient."""

@@ -1,0 +1,34 @@
+"""Weights that do not change: uniform, or set by hand."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from src.balancing.base import LossWeighting
+from src.errors import UserError
+
+
+class Fixed(LossWeighting):
+    """Weighted sum of the losses; tasks without a weight of their own have weight 1."""
+
+    values: Tensor
+
+    def __init__(self, tasks: Sequence[str], weights: Mapping[str, float] | None = None) -> None:
+        super().__init__(tasks)
+        weights = dict(weights or {})
+        unknown = sorted(set(weights) - set(tasks))
+        if unknown:
+            raise UserError(
+                f"loss_weights.weights names unknown tasks: {', '.join(unknown)}",
+                f"tasks: {', '.join(tasks)}",
+            )
+        self.register_buffer("values", torch.tensor([float(weights.get(task, 1.0)) for task in tasks]))
+
+    def combine(self, losses: Tensor, shared: Sequence[Tensor], last_layer: Tensor) -> Tensor:
+        """Return the weighted sum of losses (T)."""
+        return (self.values * losses).sum()
+
+    def weights(self) -> Tensor:
+        """Return the fixed weights (T)."""
+        return self.values

@@ -1,0 +1,164 @@
+"""From a resolved config to the objects of a run: tasks, data, network, stage, trainer."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from rich.console import Console
+
+from src.callbacks.history import History
+from src.callbacks.panels import Panels
+from src.data.module import DenseDataModule, open_store
+from src.data.pack import pack
+from src.data.sources.base import Source
+from src.data.store import PackedStore
+from src.distillation.alignment import Alignment
+from src.distillation.teachers import FrozenTeachers
+from src.errors import UserError
+from src.models.base import MultiTaskNetwork
+from src.runs.hardware import choose_precision
+from src.runs.record import Run
+from src.runs.weights import build_network, load_network
+from src.stages.base import DenseStage
+from src.stages.student import Distillation, StudentStage
+from src.stages.teacher import TeacherStage
+from src.tasks.base import Task
+
+Config = Mapping[str, Any]
+
+
+def task_configs(config: Config) -> dict[str, Any]:
+    """Return the configs of the tasks this run trains: one for a teacher, all of ``tasks`` for a student."""
+    if config["stage"]["name"] == "student":
+        return dict(config["tasks"])
+    if config.get("task") is None:
+        raise UserError(
+            "stage=teacher needs a task",
+            "a teacher is a single-task network",
+            f"python -m src.train -m stage=teacher task={','.join(config['tasks'])}",
+        )
+    return {instantiate(config["task"]).name: config["task"]}
+
+
+def check_store(config: Config) -> None:
+    """Raise UserError early where data is missing that cannot be drawn."""
+    dataset = config["dataset"]
+    if not dataset["embedded"]:
+        open_store(dataset["root"], (dataset["size"][0], dataset["size"][1]))
+
+
+def build_data(config: Config, tasks: Mapping[str, Task]) -> DenseDataModule:
+    """Open the packed store, drawing an embedded dataset that is not there yet, and wrap it."""
+    dataset = config["dataset"]
+    size = (dataset["size"][0], dataset["size"][1])
+    root = Path(dataset["root"])
+    if dataset["embedded"]:
+        _draw_if_missing(instantiate(dataset["source"]), root, size, dataset["name"])
+    options = {key: dataset[key] for key in ("batch_size", "validation", "holdout", "workers")}
+    augmentation = instantiate(config["augmentation"])
+    return DenseDataModule(open_store(root, size), tasks, augmentation=augmentation, seed=config["seed"], **options)
+
+
+def _draw_if_missing(source: Source, root: Path, size: tuple[int, int], name: str) -> None:
+    if not root.exists():
+        pack(source, root, size, workers=os.cpu_count() or 1, dataset=name)
+    stored = PackedStore.open(root).manifest.source
+    if stored != source.description:
+        raise UserError(
+            f"{root} holds other data than the config asks for",
+            f"it holds '{stored}', the config says '{source.description}'",
+            f"python -m src.prepare dataset={name} overwrite=true ... (with the same dataset options), or dataset.root=ELSEWHERE",
+        )
+
+
+def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str, Run]) -> DenseStage:
+    """Build the teacher or student stage; ``teachers`` is empty for a run without distillation."""
+    torch.manual_seed(config["seed"])
+    network = build_network(config["model"], tasks)
+    network.check_size((config["dataset"]["size"][0], config["dataset"]["size"][1]))
+    if config["channels_last"]:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    common = {
+        "network": network,
+        "tasks": tasks,
+        "build_optimiser": instantiate(config["optimiser"]),
+        "schedule": instantiate(config["schedule"]),
+        "seed": config["seed"],
+    }
+    if config["stage"]["name"] == "teacher":
+        stage: DenseStage = TeacherStage(**common)
+    else:
+        weighting = instantiate(config["loss_weights"], tasks=list(tasks))
+        if weighting.autograd_passes and config["trainer"]["precision"] == "16-mixed":
+            raise UserError(
+                f"loss_weights={config['names']['loss_weights']} cannot work with fp16",
+                "it differentiates each loss by itself, without the gradient scaler that fp16 needs",
+                "trainer.precision=bf16-mixed",
+            )
+        distillation = build_distillation(config, network, teachers) if teachers else None
+        stage = StudentStage(weighting=weighting, distillation=distillation, **common)
+    if config["compile"]:
+        backend = "inductor" if config["compile"] is True else config["compile"]
+        network.trunk.compile(backend=backend)
+    return stage
+
+
+def build_distillation(config: Config, network: MultiTaskNetwork, teachers: Mapping[str, Run]) -> Distillation:
+    """Load and freeze the teachers and build the adaptors between them and the student."""
+    settings = config["distillation"]
+    levels: dict[str, str] = dict(settings["levels"])
+    for level in levels:
+        network.check_level(level)
+    networks = {task: load_network(run.path / "weights.pt")[0] for task, run in teachers.items()}
+    frozen = FrozenTeachers(networks, set(levels.values()), settings["teacher_batchnorm"])
+    alignment = Alignment(
+        network.trunk.channels,
+        {task: teacher.trunk.channels for task, teacher in networks.items()},
+        levels,
+        instantiate(config["adaptor"]),
+        instantiate(config["distance"]),
+    )
+    schedule = instantiate(settings["adaptor_schedule"])
+    return Distillation(
+        frozen, alignment, settings["weights"], settings["balanced"], settings["adaptor_optimiser"], schedule
+    )
+
+
+def build_trainer(config: Config, folder: Path) -> pl.Trainer:
+    """Build the trainer with its history, pictures and checkpoint in ``folder``."""
+    pictures = config["pictures"]
+    in_terminal = Console().is_terminal
+    callbacks: list[Callback] = [
+        History(folder / "metrics.csv", print_lines=not in_terminal),
+        Panels(folder / "pictures", every=pictures["every"], count=pictures["count"]),
+        _checkpoint(folder, filename="last"),
+    ]
+    if config["protocol"] == "best":
+        callbacks.append(_checkpoint(folder, filename="best", monitor="val/score", mode="max"))
+    if in_terminal:
+        callbacks.append(RichProgressBar(leave=False))
+    trainer = dict(config["trainer"])
+    trainer["precision"] = choose_precision(trainer["precision"], trainer["accelerator"])
+    loggers = instantiate(config["logger"], save_dir=str(folder)) if config["logger"].get("_target_") else False
+    return instantiate(
+        trainer,
+        callbacks=callbacks,
+        logger=loggers,
+        default_root_dir=str(folder),
+        enable_progress_bar=in_terminal,
+    )
+
+
+def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder / "checkpoints",
+        save_top_k=1,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+        **options,
+    )

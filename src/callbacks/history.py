@@ -1,0 +1,85 @@
+"""metrics.csv: one row per epoch, kept across resumption."""
+
+import csv
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from src.files import write_atomically
+
+
+class History(pl.Callback):
+    """Writes every logged value of each epoch to ``path``, one row per epoch, rewriting the file in one step.
+
+    A resumed run keeps the rows before the epoch it resumes at. Without a terminal, for which the progress bar
+    is made, it prints a line per epoch.
+    """
+
+    def __init__(self, path: Path, print_lines: bool) -> None:
+        self.path, self.print_lines = path, print_lines
+        self.rows: list[dict[str, Any]] = []
+        self.started = 0.0
+        self.images = 0
+        self.seconds = 0.0
+        self.validated = False
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Take over the rows of the epochs that a resumed run has behind it."""
+        if self.path.exists():
+            with self.path.open(newline="") as stream:
+                self.rows = [row for row in csv.DictReader(stream) if int(row["epoch"]) < trainer.current_epoch]
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the epoch's clock and remember its learning rates, which are stepped before it ends."""
+        self.started = time.perf_counter()
+        self.validated = False
+        self.rates = {f"lr/{group['name']}": group["lr"] for group in trainer.optimizers[0].param_groups}
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+        """Stop the clock at each training batch, so that validation is not counted."""
+        self.epoch_seconds = time.perf_counter() - self.started
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Remember that this epoch's validation metrics are its own; Lightning keeps older ones."""
+        self.validated = True
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write the epoch's row."""
+        if not trainer.is_global_zero:
+            return
+        batches = int(trainer.num_training_batches)
+        images = batches * trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
+        self.images, self.seconds = self.images + images, self.seconds + self.epoch_seconds
+        row: dict[str, Any] = {
+            "epoch": trainer.current_epoch,
+            "images_per_second": round(images / self.epoch_seconds, 2),
+        }
+        row |= self.rates
+        logged = {key: float(value) for key, value in trainer.callback_metrics.items() if not key.endswith("_step")}
+        row |= {key: value for key, value in logged.items() if self.validated or not key.startswith("val/")}
+        self.rows.append({key.removesuffix("_epoch"): value for key, value in row.items()})
+        self._write()
+        if self.print_lines:
+            print(_line(self.rows[-1], trainer.max_epochs or 0), flush=True)
+
+    @property
+    def images_per_second(self) -> float:
+        """Training throughput over this process's whole life, without validation."""
+        return self.images / self.seconds if self.seconds else 0.0
+
+    def _write(self) -> None:
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue())
+
+
+def _line(row: dict[str, Any], epochs: int) -> str:
+    losses = [f"{key.removeprefix('train/')} {value:.3f}" for key, value in row.items() if key.startswith("train/")]
+    score = [f"{key} {value:.3f}" for key, value in row.items() if key == "val/score"]
+    return f"epoch {row['epoch'] + 1}/{epochs}  " + "  ".join([*losses, *score])

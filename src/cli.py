@@ -1,0 +1,73 @@
+"""How a command starts: Hydra around it, and mistakes told in plain words."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from src.errors import UserError
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+def run(task_function: Callable[[DictConfig], Any], config_name: str) -> None:
+    """Run ``task_function`` on the composed configuration ``conf/<config_name>.yaml``, from any working directory.
+
+    A user's mistake ends with a message on stderr and status 1, an interrupt with 130. With HYDRA_FULL_ERROR=1 in
+    the environment everything comes with its trace.
+    """
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    trace = before not in (None, "", "0")
+
+    def guarded(config: DictConfig) -> Any:
+        try:
+            return task_function(config)
+        except Exception as error:
+            _end(error, trace)
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints traces itself and exits before anything is caught
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        _end(error, trace)
+    finally:
+        os.environ.pop("HYDRA_FULL_ERROR") if before is None else os.environ.update(HYDRA_FULL_ERROR=before)
+
+
+def _end(error: Exception, trace: bool) -> NoReturn:
+    """End the command with a plain message for a user's mistake, or pass the error on."""
+    message = plain(error)
+    if trace or message is None:
+        raise error
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def plain(error: BaseException) -> str | None:
+    """Give the words for a mistake in use or configuration; None for anything else, which is a bug."""
+    chain = _chain(error)
+    for link in chain:
+        if isinstance(link, UserError | MisconfigurationException):
+            return str(link)
+    # what a configured object raised inside instantiate() is a bug of that object, not of the configuration
+    if not all(isinstance(link, HydraException | OmegaConfBaseException) for link in chain[:2]):
+        return None
+    return str(error).strip()
+
+
+def _chain(error: BaseException | None) -> list[BaseException]:
+    links: list[BaseException] = []
+    while error is not None and error not in links:
+        links.append(error)
+        error = error.__cause__
+    return links

@@ -1,0 +1,1 @@
+"""Comparison of runs: one row a method, mean and spread over seeds."""

@@ -1,0 +1,1 @@
+"""Data: sources, the packed store, label tables, loading and augmentation."""

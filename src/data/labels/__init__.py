@@ -1,0 +1,1 @@
+"""Label tables: class names, colours and the maps between label sets."""

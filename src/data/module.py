@@ -1,0 +1,132 @@
+"""The LightningDataModule over a packed store; every dataset is one yaml that configures it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from src.data.augmentation import Augmentation
+from src.data.sampler import EpochSampler
+from src.data.split import PackedSplit, hold_out
+from src.data.store import PackedStore
+from src.errors import UserError
+from src.tasks.base import Task
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which pretrained encoders expect
+
+
+class DenseDataModule(pl.LightningDataModule):
+    """Feeds batches of an image and one target per task from a packed store.
+
+    Args:
+        store: the open store.
+        tasks: the tasks whose labels are read.
+        batch_size: images per process and step.
+        augmentation: applied to training batches on the device.
+        validation: what to validate on: ``test`` (to watch, never to select), ``holdout`` or ``none``.
+        holdout: share of the training split that is held out, by a fixed draw, when validation is ``holdout``.
+        workers: processes that load; 0 loads in the training process.
+        seed: of the order of training images.
+    """
+
+    def __init__(
+        self,
+        store: PackedStore,
+        tasks: Mapping[str, Task],
+        batch_size: int,
+        augmentation: Augmentation,
+        validation: Literal["test", "holdout", "none"] = "test",
+        holdout: float = 0.1,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.store, self.tasks, self.augmentation = store, dict(tasks), augmentation
+        self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        self.validation = validation
+        modalities = {"image": "image"} | {name: task.modality for name, task in tasks.items()}
+        self.train_set = PackedSplit(store, "train", modalities)
+        self.test_set = PackedSplit(store, "test", modalities)
+        self.held_out = hold_out(len(self.train_set), holdout) if validation == "holdout" else []
+        self.train_indices = sorted(set(range(len(self.train_set))) - set(self.held_out))
+        if batch_size > len(self.train_indices):
+            raise UserError(
+                f"a batch of {batch_size} is larger than the training split of {len(self.train_indices)} images",
+                mend=f"dataset.batch_size={len(self.train_indices)}",
+            )
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Load training batches in an order drawn from seed and epoch; an incomplete last batch is left out."""
+        return self._loader(self.train_set, self.train_indices, train=True)
+
+    def val_dataloader(self) -> DataLoader[Any] | list[Any]:
+        """Load what is validated on; nothing where ``validation`` is ``none``."""
+        if self.validation == "holdout":
+            return self._loader(self.train_set, self.held_out, train=False)
+        return self.test_dataloader() if self.validation == "test" else []
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Load the test split, each image in exactly one process."""
+        return self._loader(self.test_set, list(range(len(self.test_set))), train=False)
+
+    def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
+        """Prepare a batch on the device; augment when training."""
+        ready = self.prepare(batch)
+        training = self.trainer is not None and self.trainer.training
+        return self.augmentation(ready, self.tasks) if training else ready
+
+    def prepare(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Turn stored values into network input (N, 3, H, W) and one target per task."""
+        targets = {name: task.target(stored[name]) for name, task in self.tasks.items()}
+        return {"image": normalise(stored["image"])} | targets
+
+    def _loader(self, dataset: PackedSplit, indices: list[int], train: bool) -> DataLoader[Any]:
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        sampler = EpochSampler(indices, shuffle=train, seed=self.seed, rank=rank, world=world)
+        if self.trainer:  # Lightning starts a resumed epoch's iterator before it tells the sampler the epoch
+            sampler.set_epoch(self.trainer.current_epoch)
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            generator=torch.Generator(),  # so that making an iterator takes nothing from the global one, which augments
+            drop_last=train,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=_as_it_is,
+        )
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Map uint8 images (N, H, W, 3) to normalised float (N, 3, H, W) in channels-last memory."""
+    mean = torch.tensor(MEAN, device=image.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=image.device).view(1, 3, 1, 1) * 255
+    return (image.permute(0, 3, 1, 2).float() - mean) / std
+
+
+def denormalise(image: Tensor) -> Tensor:
+    """Undo ``normalise`` for one image (3, H, W): uint8 (H, W, 3)."""
+    mean = torch.tensor(MEAN, device=image.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=image.device).view(3, 1, 1)
+    return ((image.float() * std + mean) * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
+
+
+def open_store(root: str | Path, size: tuple[int, int]) -> PackedStore:
+    """Open the store at ``root`` and check that it holds images of ``size`` (H, W)."""
+    store = PackedStore.open(Path(root))
+    if tuple(store.manifest.size) != tuple(size):
+        raise UserError(
+            f"the store {root} holds images of {store.manifest.size[0]}x{store.manifest.size[1]}",
+            f"dataset.size asks for {size[0]}x{size[1]}",
+            f"python -m src.prepare dataset={store.manifest.dataset} 'dataset.size=[{size[0]},{size[1]}]'",
+        )
+    return store
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

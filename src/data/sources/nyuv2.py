@@ -1,0 +1,57 @@
+"""NYUv2 in whichever form it is on the disk."""
+
+from pathlib import Path
+
+from src.data.sources.base import Source
+from src.data.sources.nyuv2_folder import PicturesNyuv2
+from src.data.sources.nyuv2_mat import ADDRESS, OfficialNyuv2
+from src.data.sources.nyuv2_mtan import MtanNyuv2
+from src.errors import UserError
+
+OFFICIAL = "nyu_depth_v2_labeled.mat"
+COMMAND = "python -m src.prepare dataset=nyuv2 source="
+FORMS = (
+    f"{OFFICIAL}, or a folder that holds it",
+    "MTAN's folder: {train,val}/{image,label,depth,normal}/0.npy ...",
+    "pictures: {train,test}/{image,depth,label13}/NAME.png ... (normal, label40 if there)",
+)
+
+
+def open_nyuv2(path: str | None, depth_scale: float | None = None) -> Source:
+    """Find out which of the three forms of NYUv2 is at ``path``.
+
+    Args:
+        path: the official .mat file or a folder.
+        depth_scale: value per metre of depth in a folder of pictures.
+
+    Raises:
+        UserError: there is no such path, or nothing there that is known, or it is incomplete.
+    """
+    if path is None:
+        raise UserError("NYUv2 is not drawn, it has to be given", _looked_for(), f"{COMMAND}PATH  # {ADDRESS}")
+    root = Path(path).expanduser()
+    if not root.exists():
+        raise UserError(f"there is no {root}", _looked_for(), f"{COMMAND}PATH")
+    official = root if root.suffix == ".mat" else root / OFFICIAL
+    pictures = not official.is_file() and (root / "train/image").is_dir() and not (root / "val/image").is_dir()
+    if depth_scale is not None and not pictures:
+        what = "depth_scale is for a folder of pictures"
+        raise UserError(what, f"{root} is not one", "leave dataset.source.depth_scale out")
+    if official.is_file():
+        return OfficialNyuv2(official)
+    if pictures:
+        return PicturesNyuv2(root, depth_scale)
+    if (root / "train/image").is_dir():
+        return MtanNyuv2(root)
+    raise UserError(f"no NYUv2 in {root}", f"{_looked_for()}\n        found: {_found(root)}", f"{COMMAND}PATH")
+
+
+def _looked_for() -> str:
+    return "looked for " + "\n        or ".join(FORMS)
+
+
+def _found(root: Path) -> str:
+    if root.is_file():
+        return "a file of another kind"
+    names = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
+    return (", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "nothing"

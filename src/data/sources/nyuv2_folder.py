@@ -1,0 +1,125 @@
+"""NYUv2 as a folder of pictures."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from src.data.labels.base import LabelSet
+from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, forty_to_thirteen
+from src.data.normals import normals_from_depth
+from src.data.sources.base import SPLITS, resize_depth, resize_image, resize_nearest
+from src.errors import UserError
+
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
+DEPTH_SCALES = {"L": 25.5, "I;16": 1000.0, "I": 1000.0}  # value per metre, by Pillow's mode: 8 and 16 bits
+LABELS: dict[str, LabelSet] = {"label13": NYUV2_13, "label40": NYUV2_40}
+
+
+class PicturesNyuv2:
+    """Frames of ``{train,test}/{image,depth,label13,label40,normal}/NAME.{png,webp,jpg}``.
+
+    depth: grey, metres = value / scale, 0 = invalid. label13, label40: class + 1, 0 = unlabelled; one of the two is
+    enough, 13 classes follow from 40. normal, if there: n = value / 127.5 - 1 (x right, y up, z towards the camera),
+    scaled to unit length; otherwise fitted to depth.
+
+    Args:
+        path: the folder that holds ``train`` and ``test``.
+        depth_scale: value of a depth picture per metre; by default 25.5 for 8-bit and 1000 for 16-bit pictures.
+
+    Raises:
+        UserError: files are missing, cannot be read or are of the wrong kind.
+    """
+
+    def __init__(self, path: Path, depth_scale: float | None = None) -> None:
+        self.path, self.depth_scale = path, depth_scale
+        present = {folder.name for split in SPLITS for folder in (path / split).glob("*") if folder.is_dir()}
+        maps = [name for name in LABELS if name in present] or ["label13"]
+        self._modalities = ["image", "depth", *maps, *(["normal"] if "normal" in present else [])]
+        self._files = {split: self._list(path / split) for split in SPLITS}
+        scale = f"{depth_scale:g}" if depth_scale else "25.5 or 1000 by bits"
+        normals = "normals as given" if "normal" in present else "normals fitted to depth"
+        self.description = f"NYUv2, pictures in {path.resolve()}, depth scale {scale}, {normals}"
+        self.labels = {name: LABELS[name] for name in ("label13", *maps)}
+        self.units = {"depth": "m"}
+
+    def frames(self, split: str) -> list[str]:
+        """List the pictures' names without suffix."""
+        return sorted(self._files[split]["image"])
+
+    def read(self, split: str, index: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
+        """Read a frame at ``size``; normals are fitted at full size first."""
+        name = self.frames(split)[index]
+        files = {modality: found[name] for modality, found in self._files[split].items()}
+        depth, step = self._depth(files["depth"])
+        frame = {
+            "image": resize_image(_load(files["image"], "RGB")[0], size),
+            "depth": resize_depth(depth, size),
+        }
+        for modality in LABELS.keys() & files.keys():
+            frame[modality] = resize_nearest(_labels(files[modality]), size)
+        if "label13" not in frame:
+            frame["label13"] = _thirteen_of(frame["label40"])
+        normal = _normals(files["normal"]) if "normal" in files else normals_from_depth(depth, step=step)
+        frame["normal"] = resize_nearest(normal, size)
+        return frame
+
+    def _depth(self, path: Path) -> tuple[np.ndarray, float]:
+        value, mode = _load(path)
+        if mode not in DEPTH_SCALES:
+            raise UserError(
+                f"{path} is no depth map",
+                f"it has pixels of kind {mode}; depth is grey with 8 or 16 bits",
+                "write depth as grey PNG and say the scale: dataset.source.depth_scale=1000",
+            )
+        scale = self.depth_scale or DEPTH_SCALES[mode]
+        return value.astype(np.float32) / np.float32(scale), 1 / scale
+
+    def _list(self, folder: Path) -> dict[str, dict[str, Path]]:
+        found = {
+            modality: {path.stem: path for path in (folder / modality).glob("*") if path.suffix.lower() in SUFFIXES}
+            for modality in self._modalities
+        }
+        names = sorted(set().union(*found.values()))
+        missing = [
+            f"{modality}/{name}" for modality in self._modalities for name in names if name not in found[modality]
+        ]
+        if missing:
+            raise UserError(
+                f"{folder} lacks {len(missing)} pictures",
+                f"the first are {', '.join(missing[:3])} ({', '.join(suffix[1:] for suffix in SUFFIXES)})",
+                "put them there, or take the frames (or the whole modality) out of both splits",
+            )
+        return found
+
+
+def _load(path: Path, mode: str | None = None) -> tuple[np.ndarray, str]:
+    try:
+        with Image.open(path) as picture:
+            loaded = picture.convert(mode) if mode else picture
+            return np.array(loaded), loaded.mode
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        mend = "replace the picture, then run the same command: it continues"
+        raise UserError(f"{path} cannot be read", str(error), mend) from error
+
+
+def _labels(path: Path) -> np.ndarray:
+    value, mode = _load(path)
+    if mode not in ("L", "P", "I;16", "I"):
+        raise UserError(
+            f"{path} is no label map",
+            f"it has pixels of kind {mode}; a label map is grey or has a palette",
+            "write class + 1 as grey PNG, 0 for unlabelled",
+        )
+    return value.astype(np.int64) - 1
+
+
+def _thirteen_of(label40: np.ndarray) -> np.ndarray:
+    # a class out of range is reported for label40 itself
+    return forty_to_thirteen(np.where(label40 < len(NYUV2_40.names), label40, -1))
+
+
+def _normals(path: Path) -> np.ndarray:
+    value = _load(path, "RGB")[0].astype(np.float32) / 127.5 - 1
+    # no direction is stored shorter than this: a middle grey says that there is none
+    return np.where(np.linalg.norm(value, axis=-1, keepdims=True) > 0.3, value, 0)

@@ -1,0 +1,53 @@
+"""One split of a packed store as a dataset that reads whole batches."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from src.data.store import PackedStore
+from src.errors import UserError
+
+
+class PackedSplit(Dataset[dict[str, Tensor]]):
+    """Reads rows of the memory-mapped arrays as they are stored; no value is converted here.
+
+    Args:
+        store: the open store.
+        split: ``train`` or ``test``.
+        modalities: name in the batch -> array of the store.
+    """
+
+    def __init__(self, store: PackedStore, split: str, modalities: Mapping[str, str]) -> None:
+        present = store.modalities(split)
+        missing = [m for m in modalities.values() if m not in present]
+        if missing:
+            raise UserError(
+                f"the store {store.root} has no {', '.join(missing)}",
+                f"its {split} split holds {', '.join(present)}",
+                "choose other tasks or classes, or prepare it again from a source that has them",
+            )
+        self.arrays = {name: store.array(split, modality) for name, modality in modalities.items()}
+        self.count = store.count(split)
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Read one image and its labels, without a batch dimension."""
+        return {name: value[0] for name, value in self.__getitems__([index]).items()}
+
+    def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """Read a batch: (N, ...) per name, gathered straight from the memory maps."""
+        rows = np.asarray(indices)
+        return {name: torch.from_numpy(np.ascontiguousarray(array[rows])) for name, array in self.arrays.items()}
+
+
+def hold_out(count: int, share: float) -> list[int]:
+    """Draw the indices that are held out of ``count`` training images; the same for every seed and run."""
+    generator = torch.Generator().manual_seed(20200706)
+    chosen = torch.randperm(count, generator=generator)[: max(1, round(count * share))]
+    return sorted(chosen.tolist())

@@ -1,0 +1,1 @@
+"""Distances between an adapted student feature and a teacher feature."""

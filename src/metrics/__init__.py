@@ -1,0 +1,1 @@
+"""Metrics over a whole split, exact on any number of processes and for any batch size."""

@@ -1,0 +1,81 @@
+"""A shared trunk with named feature levels, and one head per task."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from src.errors import UserError
+
+Features = dict[str, Tensor]
+BuildHead = Callable[[int, int], nn.Module]
+
+
+class Trunk(nn.Module, ABC):
+    """Shared layers that give a feature per named level, in the order in which they are computed."""
+
+    channels: dict[str, int]
+    """Channels of each level; the last level feeds the heads."""
+    divisor: int
+    """Height and width of an image must be multiples of this."""
+
+    @abstractmethod
+    def forward(self, image: Tensor, until: str | None = None) -> Features:
+        """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
+
+
+class MultiTaskNetwork(nn.Module):
+    """A trunk with one head per task; a single-task network is one with a single head."""
+
+    def __init__(self, trunk: Trunk, outputs: Mapping[str, int], build_head: BuildHead) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.outputs = dict(outputs)
+        width = trunk.channels[self.last_level]
+        self.heads = nn.ModuleDict({task: build_head(width, channels) for task, channels in outputs.items()})
+
+    @property
+    def last_level(self) -> str:
+        """The level that feeds the heads."""
+        return list(self.trunk.channels)[-1]
+
+    def check_level(self, level: str) -> None:
+        """Raise UserError unless the trunk has ``level``."""
+        if level not in self.trunk.channels:
+            known = ", ".join(self.trunk.channels)
+            raise UserError(f"the network has no feature level '{level}'", f"its levels are {known}")
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raise UserError unless images of ``size`` (H, W) pass the trunk without cropping."""
+        if any(length % self.trunk.divisor for length in size):
+            up = tuple(-(-length // self.trunk.divisor) * self.trunk.divisor for length in size)
+            raise UserError(
+                f"images of {size[0]}x{size[1]} do not fit this network",
+                f"height and width must be multiples of {self.trunk.divisor}",
+                f"choose another size, such as dataset.size=[{up[0]},{up[1]}]",
+            )
+
+    def features(self, image: Tensor, until: str | None = None) -> Features:
+        """Map images (N, 3, H, W) to trunk features by level, up to and including level ``until``."""
+        return self.trunk(image, until)
+
+    def predict(self, features: Features, size: tuple[int, int]) -> dict[str, Tensor]:
+        """Map trunk features to one raw output (N, channels, *size) per task."""
+        last = features[self.last_level]
+        return {task: _resize(head(last), size) for task, head in self.heads.items()}
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Map images (N, 3, H, W) to one raw output (N, channels, H, W) per task."""
+        return self.predict(self.features(image), (image.shape[-2], image.shape[-1]))
+
+    def last_shared_layer(self) -> Tensor:
+        """The weight of the trunk's last layer with a kernel, whose task gradients GradNorm compares."""
+        layers = [m for m in self.trunk.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        return layers[-1].weight
+
+
+def _resize(output: Tensor, size: tuple[int, int]) -> Tensor:
+    if output.shape[-2:] == size:
+        return output
+    return functional.interpolate(output, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,88 @@
+"""SegNet as in MTAN and KD4MTL: VGG16-like encoder, unpooling decoder, a light head per task."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from src.models.base import Features, MultiTaskNetwork, Trunk
+
+DEPTHS = (2, 2, 3, 3, 3)
+
+
+def _stage(channels_in: int, channels_mid: int, channels_out: int, depth: int) -> nn.Sequential:
+    """``depth`` 3x3 convolutions with BatchNorm and ReLU."""
+    layers: list[nn.Module] = []
+    widths = [channels_in, *[channels_mid] * (depth - 1), channels_out]
+    for width_in, width_out in itertools.pairwise(widths):
+        layers += [
+            nn.Conv2d(width_in, width_out, 3, padding=1),
+            nn.BatchNorm2d(width_out),
+            nn.ReLU(inplace=True),
+        ]
+    return nn.Sequential(*layers)
+
+
+class SegNetTrunk(Trunk):
+    """Five pooling stages down and five unpooling stages up, at full resolution in the end.
+
+    Levels: ``encoder1`` to ``encoder4`` (after each max-pool), ``bottleneck`` (after the fifth),
+    ``decoder5`` to ``decoder2`` and ``decoder``.
+    """
+
+    divisor = 32
+
+    def __init__(self, filters: Sequence[int]) -> None:
+        super().__init__()
+        inputs = [3, *filters[:-1]]
+        outputs = [filters[0], *filters[:-1]]
+        self.encoder = nn.ModuleList(
+            _stage(i, f, f, depth) for i, f, depth in zip(inputs, filters, DEPTHS, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            _stage(f, o, o, depth) for f, o, depth in zip(filters, outputs, DEPTHS, strict=True)
+        )
+        self.pool = nn.MaxPool2d(2, return_indices=True)
+        self.unpool = nn.MaxUnpool2d(2)
+        down = ["encoder1", "encoder2", "encoder3", "encoder4", "bottleneck"]
+        up = ["decoder5", "decoder4", "decoder3", "decoder2", "decoder"]
+        self.channels = dict(zip([*down, *up], [*filters, *reversed(outputs)], strict=True))
+
+    def forward(self, image: Tensor, until: str | None = None) -> Features:
+        """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
+        features: Features = {}
+        names = iter(self.channels)
+        indices: list[Tensor] = []
+        x = image
+        for stage in self.encoder:
+            x, index = self.pool(stage(x))
+            indices.append(index)
+            level = next(names)
+            features[level] = x
+            if level == until:
+                return features
+        for number in reversed(range(len(self.decoder))):
+            x = self.decoder[number](self.unpool(x, indices[number]))
+            level = next(names)
+            features[level] = x
+            if level == until:
+                return features
+        return features
+
+
+def _head(width: int, channels: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, channels, 1))
+
+
+def segnet(outputs: Mapping[str, int], filters: Sequence[int]) -> MultiTaskNetwork:
+    """Build the SegNet of Liu et al. (CVPR 2019) and Li and Bilen (2020), Xavier-initialised.
+
+    With filters 64-128-256-512-512 and outputs of 13, 1 and 3 channels it has 25.06 M parameters.
+    """
+    network = MultiTaskNetwork(SegNetTrunk(tuple(filters)), outputs, _head)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_normal_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network

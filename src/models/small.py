@@ -1,0 +1,73 @@
+"""A small encoder-decoder with skip connections, for embedded data and machines without a GPU."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from src.models.base import Features, MultiTaskNetwork, Trunk
+
+
+def _convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class SmallTrunk(Trunk):
+    """Strided convolutions down to H/16 and bilinear upsampling with skips back to H/2.
+
+    Levels: ``encoder1`` (H/2) to ``encoder3`` (H/8), ``bottleneck`` (H/16), ``decoder3``,
+    ``decoder2`` and ``decoder`` (H/2).
+    """
+
+    divisor = 16
+
+    def __init__(self, filters: Sequence[int]) -> None:
+        super().__init__()
+        inputs = [3, *filters[:-1]]
+        self.encoder = nn.ModuleList(
+            nn.Sequential(_convolution(i, f, stride=2), _convolution(f, f))
+            for i, f in zip(inputs, filters, strict=True)
+        )
+        pairs = list(itertools.pairwise(filters))
+        self.decoder = nn.ModuleList(_convolution(low + high, low) for low, high in pairs)
+        down = [f"encoder{i + 1}" for i in range(len(filters) - 1)] + ["bottleneck"]
+        up = [f"decoder{i + 1}" for i in reversed(range(1, len(pairs)))] + ["decoder"]
+        self.channels = dict(zip([*down, *up], [*filters, *reversed(filters[:-1])], strict=True))
+
+    def forward(self, image: Tensor, until: str | None = None) -> Features:
+        """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
+        features: Features = {}
+        names = iter(self.channels)
+        skips: list[Tensor] = []
+        x = image
+        for stage in self.encoder:
+            x = stage(x)
+            skips.append(x)
+            level = next(names)
+            features[level] = x
+            if level == until:
+                return features
+        for number in reversed(range(len(self.decoder))):
+            skip = skips[number]
+            x = functional.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+            x = self.decoder[number](torch.cat((x, skip), dim=1))
+            level = next(names)
+            features[level] = x
+            if level == until:
+                return features
+        return features
+
+
+def _head(width: int, channels: int) -> nn.Module:
+    return nn.Sequential(_convolution(width, width), nn.Conv2d(width, channels, 1))
+
+
+def small(outputs: Mapping[str, int], filters: Sequence[int]) -> MultiTaskNetwork:
+    """Build the small network; heads work at H/2 and their outputs are enlarged bilinearly."""
+    return MultiTaskNetwork(SmallTrunk(tuple(filters)), outputs, _head)

@@ -1,0 +1,68 @@
+"""Predict on pictures with a trained network: python -m src.predict run=RUN images=FOLDER."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from PIL import Image, UnidentifiedImageError
+from rich.progress import track
+
+from src import cli
+from src.callbacks.panels import draw_panel, save_png
+from src.data.module import normalise
+from src.errors import UserError
+from src.files import write_atomically
+from src.runs.open import best_device, open_network
+
+ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+
+
+def predict(config: DictConfig) -> None:
+    """Write a panel per picture, and arrays if they are asked for; pictures are resized to the network's size."""
+    network, tasks, about = open_network(config.run)
+    pictures = _pictures(config.images)
+    device, size, out = best_device(), tuple(about["dataset"]["size"]), Path(config.out)
+    network.to(device)
+    for path in track(pictures, description="predicting"):
+        image = normalise(_read(path, size).to(device))
+        with torch.inference_mode():
+            raw = {name: tasks[name].activate(value.float())[0] for name, value in network(image).items()}
+        save_png(out / f"{path.stem}.png", draw_panel(image[0], raw, {}, tasks))
+        if config.arrays:
+            for name, value in raw.items():
+                array = value.argmax(0) if tasks[name].modality.startswith("label") else value
+                stream = io.BytesIO()
+                np.save(stream, array.cpu().numpy())
+                write_atomically(out / f"{path.stem}.{name}.npy", stream.getvalue())
+    print(f"{len(pictures)} pictures -> {out}")
+
+
+def _pictures(where: str | None) -> list[Path]:
+    if not where:
+        raise UserError("no pictures are named", "a picture or a folder of pictures is needed", "images=FOLDER")
+    path = Path(where)
+    found = [path] if path.is_file() else sorted(p for p in path.glob("*") if p.suffix.lower() in ENDINGS)
+    if not found:
+        raise UserError(f"there are no pictures in {path}", f"looked for {', '.join(sorted(ENDINGS))}")
+    return found
+
+
+def _read(path: Path, size: tuple[int, ...]) -> torch.Tensor:
+    """Read a picture as uint8 (1, H, W, 3)."""
+    try:
+        with Image.open(path) as picture:
+            resized = picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BOX)
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(f"{path} is not a picture that can be read", str(error)) from error
+    return torch.from_numpy(np.array(resized))[None]
+
+
+def main() -> None:
+    """Run the command line."""
+    cli.run(predict, "predict")
+
+
+if __name__ == "__main__":
+    main()

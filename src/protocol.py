@@ -1,0 +1,66 @@
+"""Which weights are judged, and on what: never selected on test data unless that is what is asked and said."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from src.errors import UserError
+
+NEEDS = {"last": None, "mean10": "test", "best": "holdout"}
+
+
+def check_protocol(config: Mapping[str, Any]) -> None:
+    """Raise UserError where the protocol does not go with what is validated on."""
+    protocol, validation = config["protocol"], config["dataset"]["validation"]
+    if protocol not in NEEDS:
+        raise UserError(f"protocol={protocol} is unknown", f"choose one of {', '.join(NEEDS)}")
+    needed = NEEDS[protocol]
+    if needed and validation != needed:
+        raise UserError(
+            f"protocol={protocol} does not go with dataset.validation={validation}",
+            "best weights are chosen on a held-out part of train, never on test"
+            if protocol == "best"
+            else "the mean of the last ten epochs needs test metrics at every epoch",
+            f"dataset.validation={needed}",
+        )
+    if protocol == "mean10" and config["trainer"]["check_val_every_n_epoch"] != 1:
+        raise UserError(
+            "protocol=mean10 needs test metrics at every epoch",
+            f"trainer.check_val_every_n_epoch is {config['trainer']['check_val_every_n_epoch']}",
+            "trainer.check_val_every_n_epoch=1",
+        )
+
+
+def judge(
+    trainer: pl.Trainer,
+    stage: pl.LightningModule,
+    data: pl.LightningDataModule,
+    protocol: str,
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[str, float]:
+    """Return the run's metrics on the test split, as <task>/<metric>.
+
+    Args:
+        trainer: the trainer that has fitted ``stage``.
+        stage: the stage; under ``best`` it holds the selected weights afterwards.
+        data: the data.
+        protocol: ``last``, ``mean10`` or ``best``.
+        rows: the history, one mapping per epoch.
+    """
+    if protocol == "mean10":
+        last = rows[-10:]
+        keys = [key for key in last[-1] if key.startswith("val/") and key != "val/score"]
+        return {key.removeprefix("val/"): sum(float(row[key]) for row in last) / len(last) for key in keys}
+    path = _best_checkpoint(trainer) if protocol == "best" else None
+    trainer.test(stage, data, ckpt_path=path, verbose=False, weights_only=True)
+    return {
+        key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
+    }
+
+
+def _best_checkpoint(trainer: pl.Trainer) -> str:
+    checkpoint = trainer.checkpoint_callbacks[-1]
+    assert isinstance(checkpoint, ModelCheckpoint)
+    return checkpoint.best_model_path

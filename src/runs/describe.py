@@ -1,0 +1,68 @@
+"""What a run says of itself in run.json, on its weights, and on the terminal."""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from src.build import task_configs
+from src.data.manifest import Manifest
+from src.data.module import DenseDataModule
+from src.runs.record import Run, describe_environment
+from src.stages.base import DenseStage
+
+Config = Mapping[str, Any]
+IDENTITY = ("name", "size", "classes")
+
+
+def dataset_identity(config: Config) -> dict[str, Any]:
+    """Return what of the config a teacher's and a student's dataset must share."""
+    return {key: config["dataset"][key] for key in IDENTITY}
+
+
+def content_mark(manifest: Manifest) -> str:
+    """Hash the checksums of a store's training arrays: the same for the same data, wherever it lies."""
+    sums = {name: file.crc32 for name, file in sorted(manifest.splits["train"].arrays.items())}
+    return f"{zlib.crc32(repr(sums).encode()):08x}"
+
+
+def describe(
+    config: Config, data: DenseDataModule, stage: DenseStage, teachers: Mapping[str, Run], fingerprint: str
+) -> dict[str, Any]:
+    """Describe the run for run.json."""
+    configs, manifest = task_configs(config), data.store.manifest
+    copied = ("model", "names", "label", "seed", "protocol")
+    return {key: config[key] for key in copied} | {
+        "stage": config["stage"]["name"],
+        "task": next(iter(configs)) if config["stage"]["name"] == "teacher" else None,
+        "task_configs": configs,
+        "dataset": dataset_identity(config) | {"content": content_mark(manifest)},
+        "source": manifest.source,
+        "labels": {modality: list(labels.names) for modality, labels in manifest.labels.items()},
+        "units": dict(manifest.units),
+        "train_images": len(data.train_indices),
+        "epochs": config["trainer"]["max_epochs"],
+        "validation": config["dataset"]["validation"],
+        "headlines": [f"{name}/{task.headline}" for name, task in stage.tasks.items()],
+        "teachers": {task: str(run.path) for task, run in teachers.items()},
+        "parameters": sum(p.numel() for p in stage.network.parameters()),
+        "fingerprint": fingerprint,
+        **describe_environment(),
+    }
+
+
+def handed_on(about: Config) -> dict[str, Any]:
+    """Keep what a stranger needs to use the weights."""
+    return {"tasks": about["task_configs"]} | {key: about[key] for key in ("model", "dataset", "labels", "units")}
+
+
+def title(config: Config) -> str:
+    """Say in one line what is trained."""
+    names = config["names"]
+    if config["stage"]["name"] == "teacher":
+        what = f"teacher of {next(iter(task_configs(config)))}"
+    elif not config["distillation"]["levels"]:
+        what = f"multi-task baseline, loss_weights={names['loss_weights']}"
+    else:
+        groups = ("distillation", "adaptor", "distance", "loss_weights")
+        what = "student, " + ", ".join(f"{group}={names[group]}" for group in groups)
+    return f"{what}; {config['dataset']['name']}, {names['model']}, seed {config['seed']}"

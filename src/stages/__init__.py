@@ -1,0 +1,1 @@
+"""LightningModules: the teacher stage and the student stage."""

@@ -1,0 +1,1 @@
+"""Dense prediction tasks: what a head gives, how it is trained, judged and drawn."""

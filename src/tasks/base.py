@@ -1,0 +1,65 @@
+"""What a dense prediction task is."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+from torchmetrics import MetricCollection
+
+
+class Task(ABC):
+    """One kind of dense map: its head's channels, loss, metrics, geometry and picture.
+
+    Targets and predictions are batched, N first. Nothing here waits for the device, so that losses can be
+    queued ahead, and a task holds no tensors, so that it works on any device.
+    """
+
+    name: str
+    """The task's key in batches, configs and metrics."""
+    modality: str
+    """Array of the packed store that holds the labels."""
+    channels: int
+    """Outputs of the head."""
+    headline: ClassVar[str]
+    """The metric that stands for the task in short tables and in Delta_MTL."""
+    higher_is_better: ClassVar[dict[str, bool]]
+    """Direction of every metric."""
+    nine: ClassVar[tuple[str, ...]]
+    """Metrics that enter the nine-metric Delta_m."""
+
+    @abstractmethod
+    def target(self, stored: Tensor) -> Tensor:
+        """Turn a batch from the packed store, on the device, into training targets."""
+
+    @abstractmethod
+    def activate(self, raw: Tensor) -> Tensor:
+        """Turn a head's output (N, channels, H, W) into a prediction of the same shape."""
+
+    @abstractmethod
+    def loss(self, raw: Tensor, target: Tensor) -> Tensor:
+        """Compute the float32 loss over valid pixels of the batch; 0 where there is none."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """Build fresh metrics: updated with (prediction, target), they compute the keys of ``higher_is_better``."""
+
+    @abstractmethod
+    def mirror(self, target: Tensor) -> Tensor:
+        """Give the targets of horizontally flipped images."""
+
+    @abstractmethod
+    def zoom(self, target: Tensor, scale: Tensor) -> Tensor:
+        """Correct values resampled from images enlarged by ``scale`` (N)."""
+
+    @abstractmethod
+    def show(self, prediction: Tensor) -> np.ndarray:
+        """Turn one prediction (channels, H, W) into the array that ``colour`` draws."""
+
+    @abstractmethod
+    def colour(self, value: np.ndarray) -> np.ndarray:
+        """Draw one map as uint8 (H, W, 3), invalid pixels black."""
+
+    @abstractmethod
+    def error(self, prediction: Tensor, target: Tensor) -> np.ndarray:
+        """Map one prediction (channels, H, W) and its target to errors (H, W) in [0, 1], 0 where invalid."""

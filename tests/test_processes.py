@@ -1,0 +1,114 @@
+"""Runs that are killed, resumed, spread over processes, and logged elsewhere."""
+
+import csv
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import TINY, Workspace, read_json
+
+LONG = [option for option in TINY if "epochs" not in option]
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    end = time.time() + seconds
+    while not condition():
+        assert time.time() < end, "it did not come"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("loss_weights", ["dwa", "gradnorm"])
+def test_killed_and_resumed_equals_never_killed(trained: Workspace, loss_weights: str) -> None:
+    arguments = [
+        *LONG,
+        "stage=student",
+        "trainer.max_epochs=8",
+        f"loss_weights={loss_weights}",
+        "pictures.count=0",
+    ]
+    before = set(trained.runs())
+    assert trained.run("train", *arguments).code == 0  # as its own process, for the same rounding
+    whole = (set(trained.runs()) - before).pop()
+    before = set(trained.runs())
+    process = trained.start("train", *arguments)
+    wait_for(lambda: any((run / "metrics.csv").exists() for run in set(trained.runs()) - before))
+    killed = (set(trained.runs()) - before).pop()
+    wait_for(lambda: len(rows(killed)) >= 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert read_json(killed / "run.json")["status"] == "running"
+    result = trained.run("train", "stage=student", f"resume={killed}")
+    assert result.code == 0, result.out
+    assert read_json(killed / "run.json")["status"] == "finished"
+    assert [int(row["epoch"]) for row in rows(killed)] == list(range(8))
+    one, two = (torch.load(run / "weights.pt", weights_only=True)["state_dict"] for run in (whole, killed))
+    for key, value in one.items():
+        torch.testing.assert_close(two[key], value, rtol=0, atol=0, msg=key)
+    again = trained.call("train", "stage=student", f"resume={killed}")
+    assert again.code == 1
+    assert "has finished" in again.out
+
+
+def test_an_interrupted_run_leaves_weights_and_says_how_to_go_on(trained: Workspace) -> None:
+    before = set(trained.runs())
+    process = trained.start(
+        "train", *LONG, "stage=student", "distillation=none", "trainer.max_epochs=500", "pictures.count=0"
+    )
+    wait_for(lambda: any((run / "metrics.csv").exists() for run in set(trained.runs()) - before))
+    process.send_signal(signal.SIGINT)
+    out = process.communicate(timeout=60)[0]
+    run = (set(trained.runs()) - before).pop()
+    assert process.returncode not in (0, None)
+    assert f"resume={run}" in out
+    assert read_json(run / "run.json")["status"] == "interrupted"
+    store = trained.root / "data" / "rooms-32x48"
+    assert trained.call("evaluate", f"run={run}", f"store={store}").code == 0
+
+
+def test_two_processes_give_the_metrics_of_one(trained: Workspace) -> None:
+    """An odd test split, so that the two processes see different numbers of images."""
+    options = ["dataset.source.test=5", "dataset.root=" + str(trained.root / "data" / "odd")]
+    result = trained.run(
+        "train",
+        *TINY,
+        *options,
+        "stage=student",
+        "distillation=none",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+        "label=ddp",
+    )
+    assert result.code == 0, result.out
+    run = next(r for r in trained.runs() if read_json(r / "run.json").get("label") == "ddp")
+    out = trained.root / "one.json"
+    assert (
+        trained.call("evaluate", f"run={run}", f"store={trained.root}/data/odd", f"out={out}", "batch_size=2").code == 0
+    )
+    one = read_json(out)["metrics"]
+    two = read_json(run / "metrics.json")["metrics"]
+    assert one.keys() == two.keys()
+    for key, value in one.items():
+        assert two[key] == pytest.approx(value, rel=1e-4, abs=1e-6), key
+
+
+@pytest.mark.parametrize("loss_weights", ["uniform", "dwa", "gradnorm", "mgda"])
+def test_distillation_trains_on_two_processes(trained: Workspace, loss_weights: str) -> None:
+    result = trained.run(
+        "train", *TINY, "stage=student", "trainer=ddp", "trainer.accelerator=cpu", f"loss_weights={loss_weights}", "dataset.batch_size=2",
+    )  # fmt: skip
+    assert result.code == 0, result.out
+
+
+def test_wandb_writes_an_offline_run(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    run = trained.train("stage=student", "logger=wandb")
+    assert list((run / "wandb").glob("offline-run-*/*.wandb"))

@@ -1,0 +1,212 @@
+"""The command line of training, from embedded data to judged metrics."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import TINY, Workspace, read_json
+
+HEADLINES = ("semantic/miou", "depth/absolute_error", "normal/mean_angle")
+
+
+def losses(run: Path) -> dict[str, float]:
+    with (run / "metrics.csv").open() as stream:
+        row = list(csv.DictReader(stream))[-1]
+    return {key: float(value) for key, value in row.items() if key.startswith("train/")}
+
+
+def test_a_run_directory_holds_all_that_a_result_needs(trained: Workspace) -> None:
+    teacher = next(run for run in trained.runs() if read_json(run / "run.json")["task"] == "depth")
+    about = read_json(teacher / "run.json")
+    assert about["status"] == "finished"
+    assert about["versions"]["torch"] == torch.__version__.split("+")[0] or about["versions"]["torch"]
+    assert {"git", "seed", "command", "started", "protocol", "fingerprint"} <= set(about)
+    assert "size:\n  - 32\n  - 48" in (teacher / "config.yaml").read_text()
+    metrics = read_json(teacher / "metrics.json")
+    assert metrics["protocol"] == "last"
+    assert metrics["split"] == "test"
+    assert set(metrics["metrics"]) == {f"depth/{m}" for m in ("absolute_error", "relative_error", "rmse", "delta_1")}
+    assert losses(teacher).keys() == {"train/loss/depth"}
+    assert (teacher / "checkpoints" / "last.ckpt").exists()
+    assert list((teacher / "pictures").glob("epoch_001/image_*.png"))
+
+
+def test_student_is_distilled_and_hands_on_neither_teachers_nor_adaptors(trained: Workspace) -> None:
+    run = trained.train("stage=student")
+    keys = {f"train/{kind}/{task}" for kind in ("loss", "align", "weight") for task in ("semantic", "depth", "normal")}
+    assert losses(run).keys() == keys
+    assert all(0 < losses(run)[f"train/align/{task}"] <= 8 for task in ("semantic", "depth", "normal"))
+    assert all(math.isfinite(read_json(run / "metrics.json")["metrics"][key]) for key in HEADLINES)
+    assert set(read_json(run / "run.json")["teachers"]) == {"semantic", "depth", "normal"}
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert {key.split(".")[0] for key in checkpoint["state_dict"]} == {"network", "alignment", "weighting"}
+    handed_on = torch.load(run / "weights.pt", weights_only=True)
+    assert {key.split(".")[0] for key in handed_on["state_dict"]} == {"trunk", "heads"}
+    groups = {group["name"]: group for group in checkpoint["optimizer_states"][0]["param_groups"]}
+    assert groups["adaptors"]["weight_decay"] == 5e-4
+    assert groups["network"]["weight_decay"] == 0
+    assert groups["adaptors"]["initial_lr"] == 10 * groups["network"]["initial_lr"]
+
+
+def test_teachers_are_unchanged_by_their_student(trained: Workspace) -> None:
+    files = {
+        run: (run / "weights.pt").read_bytes()
+        for run in trained.runs()
+        if read_json(run / "run.json")["stage"] == "teacher"
+    }
+    trained.train("stage=student", "distillation=kd4mtl")
+    assert all((run / "weights.pt").read_bytes() == content for run, content in files.items())
+
+
+def test_plain_baseline_needs_no_teacher(workspace: Workspace) -> None:
+    run = workspace.train("stage=student", "distillation=none")
+    assert read_json(run / "run.json")["teachers"] == {}
+    assert not [key for key in losses(run) if "align" in key]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (("seed=7",), "seed is 0, not 7"),
+        (("model.filters=[4,6,8,10]",), "model.filters is [4, 6, 8, 8], not [4, 6, 8, 10]"),
+        (("dataset.size=[48,64]",), "dataset.size is [32, 48], not [48, 64]"),
+        (("dataset.classes=40",), "dataset.classes is 13, not 40"),
+    ],
+)
+def test_incompatible_teachers_are_named_with_the_commands_that_train_others(
+    trained: Workspace, overrides: tuple[str, ...], reason: str
+) -> None:
+    before = trained.runs()
+    result = trained.call("train", *TINY, "stage=student", *overrides)
+    assert result.code == 1
+    assert reason in result.out
+    assert "no teacher for semantic, depth, normal" in result.out
+    assert "python -m src.train stage=teacher task=normal" in result.out
+    assert overrides[0] in result.out.split("task=normal")[1]
+    assert "Traceback" not in result.out
+    assert trained.runs() == before
+
+
+def test_missing_teachers_leave_nothing_behind(workspace: Workspace) -> None:
+    result = workspace.call("train", *TINY, "stage=student", "adaptor=mlp")
+    assert result.code == 1
+    assert "depth: none was trained" in result.out
+    command = next(line for line in result.out.splitlines() if "task=depth" in line)
+    assert "adaptor" not in command
+    assert "model.filters=[4,6,8,8]" in command
+    assert not list(workspace.root.rglob("*.json"))
+
+
+def test_the_printed_command_trains_the_missing_teacher(workspace: Workspace) -> None:
+    workspace.train("stage=teacher", "task=depth")
+    workspace.train("stage=teacher", "task=normal")
+    result = workspace.call("train", *TINY, "stage=student")
+    assert "no teacher for semantic\n" in result.out
+    command = next(line for line in result.out.splitlines() if "python -m" in line).split("src.train ")[1]
+    arguments = [a.strip("'") for a in command.split() if not a.startswith("paths")]
+    assert workspace.call("train", *arguments).code == 0
+    workspace.train("stage=student")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("adaptor=identity",),
+        ("adaptor=mlp",),
+        ("adaptor=conv3x3",),
+        ("distance=l2",),
+        ("distance=cosine",),
+        ("distillation=universal",),
+        ("distillation=matched", "distillation.balanced=true", "loss_weights=gradnorm"),
+        ("loss_weights=uncertainty",),
+        ("loss_weights=dwa",),
+        ("loss_weights=gradnorm",),
+        ("loss_weights=mgda",),
+        ("loss_weights=fixed", "loss_weights.weights.normal=10"),
+        ("trainer.precision=bf16-mixed",),
+        ("trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"),
+        ("compile=aot_eager", "distillation=none"),
+        ("protocol=best", "dataset.validation=holdout", "dataset.holdout=0.3"),
+        ("protocol=mean10", "trainer.max_epochs=2"),
+        ("tasks=semantic_depth",),
+        ("augmentation=none", "optimiser=adamw", "schedule=step"),
+        ("debug=batch",),
+    ],
+    ids=lambda overrides: " ".join(overrides),
+)
+def test_every_option_trains(trained: Workspace, overrides: tuple[str, ...]) -> None:
+    run = trained.train("stage=student", *overrides)
+    assert all(math.isfinite(value) for value in read_json(run / "metrics.json")["metrics"].values())
+
+
+def test_a_sweep_trains_a_run_per_value(trained: Workspace) -> None:
+    before = set(trained.runs())
+    assert trained.call("train", "-m", *TINY, "stage=student", "adaptor=linear,identity,mlp").code == 0
+    new = set(trained.runs()) - before
+    assert {read_json(run / "run.json")["names"]["adaptor"] for run in new} == {"linear", "identity", "mlp"}
+
+
+def test_reuse_trains_nothing_twice(trained: Workspace) -> None:
+    arguments = ("stage=student", "adaptor=conv3x3", "label=again")
+    trained.train(*arguments)
+    before = trained.runs()
+    result = trained.call("train", *TINY, *arguments, "reuse=true")
+    assert result.code == 0
+    assert "already trained" in result.out
+    assert trained.runs() == before
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Workspace) -> None:
+    runs = [workspace.train("stage=teacher", "task=depth", f"seed={seed}") for seed in (3, 3, 4)]
+    states = [torch.load(run / "weights.pt", weights_only=True)["state_dict"] for run in runs]
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+    assert not all(torch.equal(value, states[2][key]) for key, value in states[0].items())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("stage=teacher",), "task=semantic,depth,normal"),
+        (("stage=student", "model=no_such"), "no_such"),
+        (("stage=student", "optimser.lr=1"), "optimser"),
+        ((), "stage"),
+        (("stage=student", "protocol=best"), "dataset.validation=holdout"),
+        (("stage=student", "protocol=mean10", "dataset.validation=none"), "dataset.validation=test"),
+        (("stage=student", "protocol=sharpest"), "sharpest"),
+        (("stage=student", "distillation.levels={middle: middle}"), "middle"),
+        (("stage=student", "dataset.batch_size=99"), "dataset.batch_size=12"),
+        (
+            ("stage=student", "distillation=none", "loss_weights=gradnorm", "trainer.precision=16-mixed"),
+            "bf16-mixed",
+        ),
+        (("stage=student", "distillation=none", "dataset.size=[33,48]"), "multiples of 16"),
+        (("stage=student", "dataset=nyuv2"), "python -m src.prepare dataset=nyuv2"),
+        (("stage=student", "+teachers.depth=nowhere"), "nowhere"),
+        (("stage=student", "resume=nowhere"), "nowhere"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_users_mistake_gets_a_message_and_no_trace(
+    trained: Workspace, arguments: tuple[str, ...], message: str
+) -> None:
+    before = trained.runs()
+    tiny = [option for option in TINY if not any(a.startswith(option.split("=")[0] + "=") for a in arguments)]
+    if "dataset=nyuv2" in arguments or "model=no_such" in arguments:
+        tiny = ["trainer=cpu"]
+    result = trained.call("train", *tiny, *arguments)
+    assert result.code not in (0, None)
+    assert message in result.out
+    assert "Traceback" not in result.out
+    assert trained.runs() == before
+
+
+def test_ddp_is_refused_under_a_multirun(trained: Workspace) -> None:
+    result = trained.call(
+        "train", "-m", *TINY, "stage=student", "adaptor=linear,mlp", "trainer=ddp", "trainer.accelerator=cpu"
+    )
+    assert result.code == 1
+    for way_out in ("trainer=ddp_spawn", "trainer.devices=1", "without -m"):
+        assert way_out in result.out
