@@ -7,6 +7,8 @@ from rich.console import Console
 
 from src import cli
 from src.comparison.collect import compare
+from src.comparison.latex import latex
+from src.comparison.page import page
 from src.comparison.tables import as_csv, markdown, rich_table
 from src.errors import UserError
 from src.files import write_atomically
@@ -14,7 +16,7 @@ from src.runs.record import find_runs
 
 
 def report(config: DictConfig) -> None:
-    """Print one table per setting and write all of them as Markdown and CSV."""
+    """Print one table per setting and write all of them as Markdown, CSV, LaTeX and an HTML page."""
     roots = [Path(root) for root in (config.runs if isinstance(config.runs, ListConfig) else [config.runs])]
     for root in roots:
         if not root.is_dir():
@@ -32,10 +34,16 @@ def report(config: DictConfig) -> None:
     console = Console(width=None if Console().is_terminal else 140)
     for comparison in comparisons:
         console.print(rich_table(comparison))
+    files = {
+        "comparison.md": "\n".join(map(markdown, comparisons)),
+        "comparison.csv": as_csv(comparisons),
+        "comparison.tex": "\n".join(map(latex, comparisons)),
+        "comparison.html": page(comparisons, config.pictures),
+    }
     out = Path(config.out)
-    write_atomically(out / "comparison.md", "\n".join(markdown(comparison) for comparison in comparisons))
-    write_atomically(out / "comparison.csv", as_csv(comparisons))
-    console.print(f"every metric: {out / 'comparison.md'}, {out / 'comparison.csv'}")
+    for name, text in files.items():
+        write_atomically(out / name, text)
+    console.print(f"every metric, plots and pictures: {', '.join(str(out / name) for name in files)}")
 
 
 def main() -> None:

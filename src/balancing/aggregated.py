@@ -1,32 +1,55 @@
-"""Gradient methods: TorchJD's aggregators on the shared trunk, each head on its own loss."""
+"""TorchJD's aggregators as gradient methods."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torchjd.aggregation import Aggregator
+from torchjd.aggregation import Aggregator, GramianWeightedAggregator, WeightedAggregator
 
-from src.balancing.base import LossWeighting, task_gradients
+from src.balancing.base import same_on_every_rank
+from src.balancing.held import Held
+from src.balancing.surrogate import GradientMethod
 
 
-class Aggregated(LossWeighting):
-    """Replaces the sum of task gradients on the trunk by an aggregation of them.
+class Aggregated(GradientMethod):
+    """Gives the trunk the task gradients as ``build_aggregator()`` aggregates them.
 
-    The result is returned as a scalar whose gradient by the trunk's parameters is the aggregated one and by
-    all other parameters that of the plain sum, so clipping, accumulation, bf16 and distributed averaging of
-    the training loop go on as they are. Task gradients are averaged over processes before they are aggregated.
+    ``count`` names the builder's argument that takes the number of tasks, where it has one. What is decided by
+    the gramian (T, T) alone is decided on the CPU: solvers of T unknowns would wait for a GPU at every iteration.
     """
 
-    autograd_passes = True
+    latest: Tensor
 
-    def __init__(self, tasks: Sequence[str], build_aggregator: Callable[[], Aggregator]) -> None:
+    def __init__(
+        self, tasks: Sequence[str], build_aggregator: Callable[..., Aggregator], count: str | None = None
+    ) -> None:
         super().__init__(tasks)
-        self.aggregator = build_aggregator()
+        sizes = {count: len(tasks)} if count else {}
+        self.held = Held(lambda: build_aggregator(**sizes))
+        self.register_buffer("latest", torch.ones(len(tasks)))
 
-    def combine(self, losses: Tensor, shared: Sequence[Tensor], last_layer: Tensor) -> Tensor:
-        """Return the surrogate of losses (T): its value is their sum, its gradient on ``shared`` is aggregated."""
-        jacobian = task_gradients(losses, shared)
-        total = losses.sum()
-        correction = self.aggregator(jacobian) - jacobian.sum(dim=0)
-        flat = torch.cat([parameter.flatten() for parameter in shared])
-        return total + (flat - flat.detach()) @ correction.detach()
+    def direction(self, jacobian: Tensor) -> Tensor:
+        """Aggregate task gradients (T, P) to (P)."""
+        aggregator = self.held.module
+        with same_on_every_rank(jacobian.device):
+            if not isinstance(aggregator, WeightedAggregator):
+                return aggregator(jacobian)
+            if isinstance(aggregator, GramianWeightedAggregator):
+                weights = aggregator.gramian_weighting((jacobian @ jacobian.T).cpu()).to(jacobian)
+            else:
+                weights = aggregator.weighting(jacobian)
+        self.latest.copy_(weights)
+        return weights @ jacobian
+
+    def weights(self) -> Tensor | None:
+        """Return the last step's weights (T) of the task gradients, where the method has such."""
+        return self.latest if isinstance(self.held.module, WeightedAggregator) else None
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """Give the aggregator's memory to the state_dict."""
+        return self.held.state()
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take the aggregator's memory from a state_dict."""
+        self.held.restore(state)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from src.balancing.base import LossWeighting, mean_over_ranks
+from src.balancing.base import LossWeighting, Parameters, mean_over_ranks
 
 
 class DynamicWeightAverage(LossWeighting):
     """w = T softmax(r / temperature) with r = L(e-1) / L(e-2), 1 for two epochs (Liu et al., CVPR 2019).
 
-    Epoch means live in buffers and are averaged over processes, so a resumed run and every rank agree.
+    Losses are averaged over processes step by step: DDP overwrites buffers by rank 0's, so a sum of a process's
+    own losses would be lost. Epoch means live in buffers, so a resumed run goes on with them.
     """
 
     sums: Tensor
@@ -27,15 +28,15 @@ class DynamicWeightAverage(LossWeighting):
         self.register_buffer("means", torch.ones(2, len(tasks)))
         self.register_buffer("epochs", torch.zeros(()))
 
-    def combine(self, losses: Tensor, shared: Sequence[Tensor], last_layer: Tensor) -> Tensor:
+    def combine(self, losses: Tensor, parameters: Parameters) -> Tensor:
         """Return the weighted sum of losses (T) and remember them for the epoch's mean."""
-        self.sums += losses.detach()
+        self.sums += mean_over_ranks(losses.detach())
         self.steps += 1
         return (self.weights() * losses).sum()
 
     def end_epoch(self) -> None:
         """Close the epoch's mean losses."""
-        mean = mean_over_ranks(self.sums / self.steps.clamp_min(1))
+        mean = self.sums / self.steps.clamp_min(1)
         self.means.copy_(torch.stack((self.means[1], mean)))
         self.epochs += 1
         self.sums.zero_()
@@ -43,5 +44,7 @@ class DynamicWeightAverage(LossWeighting):
 
     def weights(self) -> Tensor:
         """Return the epoch's weights (T), which sum to the number of tasks."""
-        rates = torch.where(self.epochs >= 2, self.means[1] / self.means[0], torch.ones_like(self.sums))
+        rates = torch.where(
+            self.epochs >= 2, self.means[1] / self.means[0].clamp_min(1e-12), torch.ones_like(self.sums)
+        )
         return len(self.tasks) * torch.softmax(rates / self.temperature, dim=0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from src.balancing.base import LossWeighting
+from src.balancing.base import LossWeighting, Parameters
 from src.errors import UserError
 
 
@@ -25,7 +25,7 @@ class Fixed(LossWeighting):
             )
         self.register_buffer("values", torch.tensor([float(weights.get(task, 1.0)) for task in tasks]))
 
-    def combine(self, losses: Tensor, shared: Sequence[Tensor], last_layer: Tensor) -> Tensor:
+    def combine(self, losses: Tensor, parameters: Parameters) -> Tensor:
         """Return the weighted sum of losses (T)."""
         return (self.values * losses).sum()
 

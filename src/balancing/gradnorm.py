@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from src.balancing.base import LossWeighting, mean_over_ranks, task_gradients
+from src.balancing.base import LossWeighting, Parameters, mean_over_ranks
+from src.balancing.surrogate import task_gradients
 
 
 class GradNorm(LossWeighting):
@@ -30,9 +31,9 @@ class GradNorm(LossWeighting):
         self.register_buffer("initial", torch.ones(len(tasks)))
         self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
-    def combine(self, losses: Tensor, shared: Sequence[Tensor], last_layer: Tensor) -> Tensor:
+    def combine(self, losses: Tensor, parameters: Parameters) -> Tensor:
         """Return the weighted sum of losses (T) under the present weights, then move the weights."""
-        norms = task_gradients(losses, [last_layer]).norm(dim=1)
+        norms = task_gradients(losses, [parameters.last_layer])[0].norm(dim=1)
         total = (self.values.clone() * losses).sum()
         self._step(norms, mean_over_ranks(losses.detach()))
         return total

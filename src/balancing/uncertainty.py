@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torchjd.scalarization import UW
 
-from src.balancing.base import LossWeighting
+from src.balancing.base import LossWeighting, Parameters
 
 
 class Uncertainty(LossWeighting):
@@ -15,7 +15,7 @@ class Uncertainty(LossWeighting):
         super().__init__(tasks)
         self.scalarizer = UW(len(tasks))
 
-    def combine(self, losses: Tensor, shared: Sequence[Tensor], last_layer: Tensor) -> Tensor:
+    def combine(self, losses: Tensor, parameters: Parameters) -> Tensor:
         """Return the uncertainty-weighted sum of losses (T)."""
         return self.scalarizer(losses)
 

@@ -2,16 +2,28 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from src.comparison.cost import gflop
 from src.metrics.delta import delta_m, delta_mtl
 from src.runs.record import Run
 from src.runs.weights import build_tasks
 from src.tasks.base import Task
 
-Values = Mapping[str, list[float]]
+SINGLE = "single task (teachers)"
+DELTAS = ("Delta_MTL (%)", "Delta_m (%)")
+PARAMETERS, GFLOP, SPEED = "parameters (M)", "GFLOP", "images/s"
+COST = (PARAMETERS, GFLOP, SPEED)
+
+Member = tuple[str, tuple[str, ...], int]
+"""Method, tasks and seed."""
+
+
+def gain_column(task: str) -> str:
+    """Name the column of a task's relative gain in its headline metric."""
+    return f"gain of {task} (%)"
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,12 @@ class Setting:
 
 @dataclass
 class Row:
-    """A method's values by metric, one per seed; ``seeds`` says which."""
+    """A method's values by metric, one per seed; ``seeds`` says which, ``runs`` where they come from."""
 
     method: str
     seeds: list[int] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    runs: list[Run] = field(default_factory=list)
 
     def mean(self, key: str) -> float | None:
         """Mean over seeds; None where no seed has the value."""
@@ -52,10 +65,11 @@ class Comparison:
 
 def compare(runs: Sequence[Run]) -> list[Comparison]:
     """Group finished runs by setting and methods; a newer run of the same method and seed replaces an older one."""
-    groups: dict[Setting, dict[tuple[str, int], Run]] = defaultdict(dict)
+    groups: dict[Setting, dict[Member, Run]] = defaultdict(dict)
     for run in runs:
         if run.finished and run.results:
-            groups[_setting(run.about)][_method(run.about), run.about["seed"]] = run
+            member = (_method(run.about), tuple(run.about["task_configs"]), run.about["seed"])
+            groups[_setting(run.about)][member] = run
     return [_comparison(setting, members) for setting, members in groups.items()]
 
 
@@ -83,38 +97,48 @@ def _method(about: Mapping[str, Any]) -> str:
     return method if names["loss_weights"] == "uniform" else f"{method} + {names['loss_weights']}"
 
 
-def _comparison(setting: Setting, members: Mapping[tuple[str, int], Run]) -> Comparison:
-    tasks: dict[str, Task] = {}
-    single: dict[int, dict[str, float]] = defaultdict(dict)
-    for (_, seed), run in members.items():
-        tasks |= build_tasks(run.about["task_configs"])
+def _comparison(setting: Setting, members: Mapping[Member, Run]) -> Comparison:
+    configs: dict[str, Any] = {}
+    teachers: dict[int, dict[str, Run]] = defaultdict(dict)
+    for (_, names, seed), run in sorted(members.items(), key=lambda item: -len(item[0][1])):  # in a student's order
+        configs |= {name: config for name, config in run.about["task_configs"].items() if name not in configs}
         if run.about["stage"] == "teacher":
-            single[seed] |= run.results
-    rows = {"single task (teachers)": Row("single task (teachers)")}
-    complete = {
-        seed: values for seed, values in single.items() if all(f"{n}/{t.headline}" in values for n, t in tasks.items())
-    }
-    for seed, values in sorted(complete.items()):
-        _add(rows["single task (teachers)"], seed, values, values, tasks)
-    for (method, seed), run in sorted(members.items()):
+            teachers[seed][names[0]] = run
+    tasks = build_tasks(configs)
+    rows = {SINGLE: Row(SINGLE)}
+    for seed, own in sorted(teachers.items()):
+        if own.keys() == tasks.keys():
+            _add(rows[SINGLE], seed, [own[name] for name in tasks], own, tasks)
+    for (method, _, seed), run in sorted(members.items(), key=lambda item: item[0]):
         if run.about["stage"] == "student":
-            row = rows.setdefault(method, Row(method))
-            _add(row, seed, run.results, complete.get(seed), tasks)
-            row.values["parameters (M)"].append(run.about["parameters"] / 1e6)
-            row.values["images/s"].append(run.about.get("images_per_second", 0.0))
+            solved = {name: task for name, task in tasks.items() if name in run.about["task_configs"]}
+            if len(solved) < len(tasks):  # a mean over fewer tasks is another quantity
+                method = f"{method}, {' and '.join(solved)} alone"
+            _add(rows.setdefault(method, Row(method)), seed, [run], teachers[seed], solved)
     return Comparison(setting, tasks, list(rows.values()))
 
 
-def _add(
-    row: Row,
-    seed: int,
-    results: Mapping[str, float],
-    reference: Mapping[str, float] | None,
-    tasks: Mapping[str, Task],
-) -> None:
+def _add(row: Row, seed: int, runs: list[Run], teachers: Mapping[str, Run], tasks: Mapping[str, Task]) -> None:
+    """Add a seed to ``row``: one run, or one per task, whose cost is the sum."""
+    results = _results(runs)
     row.seeds.append(seed)
+    row.runs += runs
     for key, value in results.items():
         row.values[key].append(value)
-    if reference:
-        row.values["Delta_MTL (%)"].append(delta_mtl(results, reference, list(tasks.values())))
-        row.values["Delta_m (%)"].append(delta_m(results, reference, list(tasks.values())))
+    reference = _results(teachers[name] for name in tasks if name in teachers)
+    if all(f"{name}/{task.headline}" in reference for name, task in tasks.items()):
+        row.values[DELTAS[0]].append(delta_mtl(results, reference, list(tasks.values())))
+        row.values[DELTAS[1]].append(delta_m(results, reference, list(tasks.values())))
+        for name, task in tasks.items():
+            row.values[gain_column(name)].append(delta_mtl(results, reference, [task]))
+    row.values[PARAMETERS].append(sum(run.about["parameters"] for run in runs) / 1e6)
+    operations = [gflop(run.about) for run in runs]
+    if None not in operations:
+        row.values[GFLOP].append(sum(filter(None, operations)))
+    speeds = [run.about.get("images_per_second", 0.0) for run in runs]
+    if all(speeds):
+        row.values[SPEED].append(1 / sum(1 / speed for speed in speeds))
+
+
+def _results(runs: Iterable[Run]) -> dict[str, float]:
+    return {key: value for run in runs for key, value in run.results.items()}

@@ -1,14 +1,19 @@
-"""A comparison as a terminal table, Markdown and CSV."""
+"""A comparison as a terminal table, Markdown and CSV, and what all formats have in common."""
 
 import csv
 import io
+from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
-from src.comparison.collect import Comparison, Row
+from src.comparison.collect import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
 
-DELTAS = ("Delta_MTL (%)", "Delta_m (%)")
-COST = ("parameters (M)", "images/s")
+JUDGED = {
+    "last": "test metrics of the last epoch",
+    "mean10": "mean test metrics of the last ten epochs",
+    "best": "test metrics of the epoch that was best on held-out training images",
+}
 
 
 def headline_columns(comparison: Comparison) -> list[str]:
@@ -16,46 +21,98 @@ def headline_columns(comparison: Comparison) -> list[str]:
     return [*(f"{name}/{task.headline}" for name, task in comparison.tasks.items()), DELTAS[0]]
 
 
-def all_columns(comparison: Comparison) -> list[str]:
-    """List the columns of the full table: every metric, both deltas, cost."""
-    metrics = [f"{name}/{key}" for name, task in comparison.tasks.items() for key in task.higher_is_better]
-    return [*metrics, *DELTAS, *COST]
+def summary_columns(comparison: Comparison) -> list[str]:
+    """List the short table's columns, the other delta and the cost."""
+    return [*headline_columns(comparison), DELTAS[1], *COST]
+
+
+def metric_columns(comparison: Comparison) -> list[str]:
+    """List every metric of every task."""
+    return [f"{name}/{key}" for name, task in comparison.tasks.items() for key in task.higher_is_better]
+
+
+def higher_is_better(comparison: Comparison, column: str) -> bool | None:
+    """Say in which direction a column is better; None for cost, which is no result."""
+    task, _, key = column.partition("/")
+    if task in comparison.tasks:
+        return comparison.tasks[task].higher_is_better[key]
+    if column in map(gain_column, comparison.tasks):
+        return True
+    return {DELTAS[0]: True, DELTAS[1]: False}.get(column)
 
 
 def caption(comparison: Comparison) -> str:
     """Say under which protocol the numbers were had."""
     setting = comparison.setting
-    judged = {
-        "last": "test metrics of the last epoch",
-        "mean10": "mean test metrics of the last ten epochs",
-        "best": "test metrics of the epoch that was best on held-out training images",
-    }[setting.protocol]
     return (
-        f"{setting.dataset}; {setting.network}, {setting.epochs} epochs; {judged}; mean and sample standard deviation "
-        "over seeds. Delta_MTL: mean relative gain of the headline metrics over the teachers, higher is better."
+        f"{setting.dataset}; {setting.network}, {setting.epochs} epochs; protocol {setting.protocol}: "
+        f"{JUDGED[setting.protocol]}; mean and sample standard deviation over seeds. "
+        "Delta_MTL: mean relative gain of the headline metrics over the teachers, higher is better."
     )
+
+
+def footnote() -> str:
+    """Say what the columns of the full tables mean."""
+    return (
+        "Delta_m: mean relative loss over all metrics of the Nash-MTL and FAMO tables, lower is better. "
+        "GFLOP: forward, per image, two per multiply-add. images/s: in training, teachers' features included. "
+        "Single task: one network per task, their cost summed."
+    )
+
+
+def figures(row: Row, column: str) -> tuple[str, str] | None:
+    """Write mean and spread of a cell, the spread empty where there is none; None for an empty cell."""
+    mean, spread = row.mean(column), row.spread(column)
+    if mean is None:
+        return None
+    percent = column in DELTAS or column.startswith("gain of ")
+    digits = 2 if abs(mean) >= 10 or percent else 4
+    constant = spread is None or column in (PARAMETERS, GFLOP)
+    return f"{mean:.{digits}f}", "" if constant else f"{spread:.{digits}f}"
+
+
+def best(comparison: Comparison, column: str) -> str | None:
+    """Write the best mean of a column as ``figures`` does, None where there is no better and worse."""
+    up = higher_is_better(comparison, column)
+    rows = [row for row in comparison.rows if row.mean(column) is not None]
+    if up is None or len(rows) < 2:
+        return None
+    found = figures((max if up else min)(rows, key=lambda row: row.mean(column) or 0.0), column)
+    return found[0] if found else None
+
+
+def seeds(row: Row) -> str:
+    """List the seeds of a row."""
+    return ", ".join(map(str, sorted(row.seeds))) or "-"
+
+
+def titles(comparison: Comparison, columns: Sequence[str]) -> list[str]:
+    """Name columns with an arrow in the direction of better."""
+    ups = [higher_is_better(comparison, column) for column in columns]
+    return [c if up is None else f"{c} {'↑' if up else '↓'}" for c, up in zip(columns, ups, strict=True)]
 
 
 def rich_table(comparison: Comparison) -> Table:
     """Draw the short table for a terminal."""
     columns = headline_columns(comparison)
-    table = Table(caption=caption(comparison), caption_justify="left")
+    table = Table(caption=escape(caption(comparison)), caption_justify="left")
     table.add_column("method", overflow="fold")
-    for column in ["seeds", *_titles(comparison, columns)]:
+    for column in ["seeds", *titles(comparison, columns)]:
         table.add_column(column, justify="right")
     for row in comparison.rows:
-        table.add_row(row.method, _seeds(row), *(_cell(row, column) for column in columns))
+        table.add_row(escape(row.method), seeds(row), *(_cell(row, column) for column in columns))
     return table
 
 
 def markdown(comparison: Comparison) -> str:
     """Write the full table as Markdown under its caption."""
-    columns = [*headline_columns(comparison)]
-    columns += [column for column in all_columns(comparison) if column not in columns]
-    head = ["method", "seeds", *_titles(comparison, columns)]
+    columns = list(dict.fromkeys([*headline_columns(comparison), *metric_columns(comparison), *DELTAS, *COST]))
+    head = ["method", "seeds", *titles(comparison, columns)]
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines += [f"| {' | '.join([r.method, _seeds(r), *(_cell(r, c) for c in columns)])} |" for r in comparison.rows]
-    return f"{caption(comparison)}\n\n" + "\n".join(lines) + "\n"
+    for row in comparison.rows:
+        method = row.method.replace("|", "\\|")
+        lines.append(f"| {' | '.join([method, seeds(row), *(_cell(row, c) for c in columns)])} |")
+    return f"{caption(comparison)} {footnote()}\n\n" + "\n".join(lines) + "\n"
 
 
 def as_csv(comparisons: list[Comparison]) -> str:
@@ -73,24 +130,6 @@ def as_csv(comparisons: list[Comparison]) -> str:
     return text.getvalue()
 
 
-def _titles(comparison: Comparison, columns: list[str]) -> list[str]:
-    titles = []
-    for column in columns:
-        task, _, key = column.partition("/")
-        up = column == DELTAS[0] if column not in COST and task not in comparison.tasks else None
-        if task in comparison.tasks:
-            up = comparison.tasks[task].higher_is_better[key]
-        titles.append(column if up is None else f"{column} {'↑' if up else '↓'}")
-    return titles
-
-
-def _seeds(row: Row) -> str:
-    return ", ".join(map(str, sorted(row.seeds))) or "-"
-
-
 def _cell(row: Row, column: str) -> str:
-    mean, spread = row.mean(column), row.spread(column)
-    if mean is None:
-        return "-"
-    digits = 2 if abs(mean) >= 10 or column in DELTAS else 4
-    return f"{mean:.{digits}f}" if spread is None else f"{mean:.{digits}f} ± {spread:.{digits}f}"
+    found = figures(row, column)
+    return " ± ".join(filter(None, found)) if found else "-"

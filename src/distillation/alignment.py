@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from src.models.base import Features
+from src.models.base import Features, feature_of
 
 BuildAdaptor = Callable[[int, int], nn.Module]
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -45,11 +45,15 @@ class Alignment(nn.Module):
     def forward(self, student: Features, teachers: Mapping[str, Features]) -> dict[str, Tensor]:
         """Map features of the student and of each teacher to one alignment loss per task.
 
-        An adapted feature is resampled bilinearly where the teacher's has another height and width.
+        Where a task has a feature of its own at a level, that one is aligned. An adapted feature is resampled
+        bilinearly where the teacher's has another height and width.
         """
         losses: dict[str, Tensor] = {}
         for task, features in teachers.items():
-            terms = [self._term(task, s, student[s], features[t]) for s, t in self.levels.items()]
+            terms = [
+                self._term(task, s, feature_of(student, s, task), feature_of(features, t, task))
+                for s, t in self.levels.items()
+            ]
             losses[task] = sum(terms[1:], terms[0])
         return losses
 

@@ -9,7 +9,19 @@ from torch.nn import functional
 from src.errors import UserError
 
 Features = dict[str, Tensor]
+"""Features by level; where each task has a feature of its own at a level, by ``own(level, task)`` instead."""
 BuildHead = Callable[[int, int], nn.Module]
+
+
+def own(level: str, task: str) -> str:
+    """Name the feature at ``level`` that only ``task`` uses."""
+    return f"{level}/{task}"
+
+
+def feature_of(features: Features, level: str, task: str) -> Tensor:
+    """Return the feature at ``level`` that serves ``task``: its own where it has one, else the shared one."""
+    mine = own(level, task)
+    return features[mine] if mine in features else features[level]
 
 
 class Trunk(nn.Module, ABC):
@@ -23,6 +35,14 @@ class Trunk(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
+
+    def shared(self) -> nn.Module:
+        """Return the part that all tasks use."""
+        return self
+
+    def last_stage(self) -> nn.Module:
+        """Return the shared part that computes the last level."""
+        return self.shared()
 
 
 class MultiTaskNetwork(nn.Module):
@@ -62,16 +82,22 @@ class MultiTaskNetwork(nn.Module):
 
     def predict(self, features: Features, size: tuple[int, int]) -> dict[str, Tensor]:
         """Map trunk features to one raw output (N, channels, *size) per task."""
-        last = features[self.last_level]
-        return {task: _resize(head(last), size) for task, head in self.heads.items()}
+        last = {task: feature_of(features, self.last_level, task) for task in self.heads}
+        return {task: _resize(head(last[task]), size) for task, head in self.heads.items()}
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Map images (N, 3, H, W) to one raw output (N, channels, H, W) per task."""
         return self.predict(self.features(image), (image.shape[-2], image.shape[-1]))
 
+    def shared_and_own_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """List the trained parameters that all tasks use, and the others."""
+        shared = [p for p in self.trunk.shared().parameters() if p.requires_grad]
+        known = set(map(id, shared))
+        return shared, [p for p in self.parameters() if p.requires_grad and id(p) not in known]
+
     def last_shared_layer(self) -> Tensor:
-        """The weight of the trunk's last layer with a kernel, whose task gradients GradNorm compares."""
-        layers = [m for m in self.trunk.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        """The weight of the last layer with a kernel that all tasks use, whose task gradients GradNorm compares."""
+        layers = [m for m in self.trunk.last_stage().modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
         return layers[-1].weight
 
 

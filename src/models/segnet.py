@@ -10,11 +10,10 @@ from src.models.base import Features, MultiTaskNetwork, Trunk
 DEPTHS = (2, 2, 3, 3, 3)
 
 
-def _stage(channels_in: int, channels_mid: int, channels_out: int, depth: int) -> nn.Sequential:
-    """``depth`` 3x3 convolutions with BatchNorm and ReLU."""
+def convolutions(channels_in: int, channels_out: int, depth: int = 1) -> nn.Sequential:
+    """Build ``depth`` 3x3 convolutions, each with BatchNorm and ReLU."""
     layers: list[nn.Module] = []
-    widths = [channels_in, *[channels_mid] * (depth - 1), channels_out]
-    for width_in, width_out in itertools.pairwise(widths):
+    for width_in, width_out in itertools.pairwise([channels_in, *[channels_out] * depth]):
         layers += [
             nn.Conv2d(width_in, width_out, 3, padding=1),
             nn.BatchNorm2d(width_out),
@@ -32,21 +31,21 @@ class SegNetTrunk(Trunk):
 
     divisor = 32
 
-    def __init__(self, filters: Sequence[int]) -> None:
+    def __init__(self, filters: Sequence[int], depths: Sequence[int] = DEPTHS) -> None:
         super().__init__()
         inputs = [3, *filters[:-1]]
         outputs = [filters[0], *filters[:-1]]
-        self.encoder = nn.ModuleList(
-            _stage(i, f, f, depth) for i, f, depth in zip(inputs, filters, DEPTHS, strict=True)
-        )
-        self.decoder = nn.ModuleList(
-            _stage(f, o, o, depth) for f, o, depth in zip(filters, outputs, DEPTHS, strict=True)
-        )
+        self.encoder = nn.ModuleList(itertools.starmap(convolutions, zip(inputs, filters, depths, strict=True)))
+        self.decoder = nn.ModuleList(itertools.starmap(convolutions, zip(filters, outputs, depths, strict=True)))
         self.pool = nn.MaxPool2d(2, return_indices=True)
         self.unpool = nn.MaxUnpool2d(2)
         down = ["encoder1", "encoder2", "encoder3", "encoder4", "bottleneck"]
         up = ["decoder5", "decoder4", "decoder3", "decoder2", "decoder"]
         self.channels = dict(zip([*down, *up], [*filters, *reversed(outputs)], strict=True))
+
+    def last_stage(self) -> nn.Module:
+        """Return the decoder's stage at full resolution."""
+        return self.decoder[0]
 
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
@@ -70,19 +69,26 @@ class SegNetTrunk(Trunk):
         return features
 
 
-def _head(width: int, channels: int) -> nn.Module:
+def head(width: int, channels: int) -> nn.Module:
+    """Build a task's head: a 3x3 and a 1x1 convolution."""
     return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, channels, 1))
 
 
-def segnet(outputs: Mapping[str, int], filters: Sequence[int]) -> MultiTaskNetwork:
-    """Build the SegNet of Liu et al. (CVPR 2019) and Li and Bilen (2020), Xavier-initialised.
-
-    With filters 64-128-256-512-512 and outputs of 13, 1 and 3 channels it has 25.06 M parameters.
-    """
-    network = MultiTaskNetwork(SegNetTrunk(tuple(filters)), outputs, _head)
+def initialise(network: MultiTaskNetwork) -> MultiTaskNetwork:
+    """Draw all kernels from Xavier's normal distribution and set biases to 0, as the released codes do."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.xavier_normal_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return network
+
+
+def segnet(outputs: Mapping[str, int], filters: Sequence[int], depths: Sequence[int] = DEPTHS) -> MultiTaskNetwork:
+    """Build the SegNet of Liu et al. (CVPR 2019) and Li and Bilen (2020), "split" in their tables.
+
+    ``filters`` are the widths of the five stages and ``depths`` their numbers of convolutions. With filters
+    64-128-256-512-512 and outputs of 13, 1 and 3 channels it has 25.06 M parameters. Their wide variant has
+    1024 filters in the last stage, their deep one twice the convolutions of each stage.
+    """
+    return initialise(MultiTaskNetwork(SegNetTrunk(filters, depths), outputs, head))

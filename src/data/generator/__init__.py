@@ -1,1 +1,1 @@
-"""Rooms drawn by a small ray caster: pictures whose labels, depth and normals are exact."""
+"""Rooms and streets drawn by a small ray caster: pictures whose labels, depth and normals are exact."""

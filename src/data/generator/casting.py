@@ -103,15 +103,16 @@ def _describe(shapes: Shapes, winner: np.ndarray, depth: np.ndarray, point: np.n
     return Hits(depth, winner, point, normal, surface, face)
 
 
-def lit(shapes: Shapes, light: np.ndarray, point: np.ndarray) -> np.ndarray:
+def lit(shapes: Shapes, light: np.ndarray, point: np.ndarray, small: float = SMALL) -> np.ndarray:
     """Whether the straight way from a light (3) to each of P points is free: bool P.
 
-    Solids that hold the light, such as its own shade, and small or thin ones let it pass.
+    Solids that hold the light, such as its own shade, and those whose two longest half sizes span less than ``small``
+    (m2) let it pass.
     """
     away = shapes.centre - light
     inside = (np.abs(np.stack(in_unit_frame(shapes.to_unit, -away), -1)) < 1.05).all(1)
     longest = np.sort(shapes.half, 1)
-    casts = (shapes.kind != Kind.PLANE) & (longest[:, 1] * longest[:, 2] > SMALL) & ~inside
+    casts = (shapes.kind != Kind.PLANE) & (longest[:, 1] * longest[:, 2] > small) & ~inside
     way = point - light
     solid, ray = _shadow_pairs(shapes, np.flatnonzero(casts), light, way)
     free = np.ones(len(point), bool)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from src.data.generator.casting import Hits, lit
+from src.data.generator.casting import SMALL, Hits, lit
 from src.data.generator.geometry import Shapes, dot
 from src.data.generator.scene import Light, Scene
 from src.data.generator.textures import albedo
 
+SMALL_OUTDOORS = 0.25  # m2: a solid that spans less casts no shadow in the sun
 CREVICE = 0.3  # m: how far from a wall the dark of a corner reaches
 
 
@@ -48,6 +49,8 @@ def _from_lamp(
     to_lamp = lamp.position.astype(np.float32) - hits.point
     square = dot(to_lamp, to_lamp)
     to_lamp /= np.sqrt(square)[:, None]
+    if lamp.even:
+        square = np.ones_like(square)
     slope = dot(to_lamp, hits.normal)
     strength = np.maximum(slope, 0) / (square + np.float32(0.15))
     if lamp.facing is not None:
@@ -55,7 +58,8 @@ def _from_lamp(
     reached = np.flatnonzero(strength > 1e-4)
     if shadow:
         lifted = hits.point[reached] + np.float32(0.01) * hits.normal[reached]
-        reached = reached[lit(shapes, lamp.position.astype(np.float32), lifted)]
+        small = SMALL_OUTDOORS if lamp.even else SMALL
+        reached = reached[lit(shapes, lamp.position.astype(np.float32), lifted, small)]
     matte[reached] = strength[reached]
     middle = to_lamp[reached] - view[reached]
     cosine = dot(middle, hits.normal[reached]) / np.sqrt(dot(middle, middle) + 1e-9)

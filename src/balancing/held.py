@@ -1,0 +1,81 @@
+"""TorchJD modules with a memory, kept outside the module tree, and that memory as plain tensors."""
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam
+from torchjd.aggregation import GradVac, NashMTL, SDMGradWeighting
+from torchjd.scalarization import FAMO
+
+from src.errors import UserError
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class Held(Generic[Module]):
+    """A TorchJD module that stays on the CPU and whose parameters no optimiser of ours sees.
+
+    Their memory is in lazy buffers, arrays and optimisers, which a state_dict lacks or cannot be loaded into.
+
+    Raises:
+        UserError: the module needs packages that are not installed.
+    """
+
+    def __init__(self, build: Callable[[], Module]) -> None:
+        try:
+            self.module = build()
+        except ImportError as error:
+            raise UserError(
+                "this loss weighting needs packages that are not installed",
+                str(error).split(". ")[0],
+                "pip install --editable '.[balancing]'",
+            ) from error
+
+    def state(self) -> dict[str, Tensor]:
+        """Give all that the module remembers between steps, empty before the first."""
+        return {key: torch.as_tensor(value).detach().clone() for key, value in _memory(self.module).items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Make the module remember ``state``."""
+        if state:
+            _remember(self.module, {key: value.cpu().clone() for key, value in state.items()})
+
+
+def _memory(module: nn.Module) -> dict[str, object]:
+    match module:
+        case GradVac():
+            phi = module.gramian_weighting._phi_t
+            return {} if phi is None else {"phi": phi}
+        case SDMGradWeighting():
+            return {} if module._w is None else {"w": module._w}
+        case NashMTL():
+            nash = module.weighting
+            values = {"alpha": nash.prvs_alpha, "factor": nash.normalization_factor, "step": nash.step}
+            return values if nash.step else {}
+        case FAMO():
+            adam = module._optimizer
+            return {} if adam is None else {"logits": module._w, **adam.state[module._w]}
+    return {}
+
+
+def _remember(module: nn.Module, state: dict[str, Tensor]) -> None:
+    match module:
+        case GradVac():
+            phi = state["phi"]
+            module.gramian_weighting.register_buffer("_phi_t", phi)
+            module.gramian_weighting._state_key = (len(phi), phi.dtype)
+        case SDMGradWeighting():
+            w = state["w"]
+            module.register_buffer("_w", w)
+            module._state_key = (len(w), w.dtype, w.device)
+        case NashMTL():
+            nash = module.weighting
+            nash.prvs_alpha, nash.normalization_factor = state["alpha"].numpy(), state["factor"].numpy()
+            nash.step = state["step"].item()
+            nash._init_optim_problem()
+        case FAMO():
+            module._w.data.copy_(state.pop("logits"))
+            module._optimizer = Adam([module._w], lr=module.lr, weight_decay=module.weight_decay)
+            module._optimizer.state[module._w] = state

@@ -1,0 +1,136 @@
+"""Bars and lines as SVG, sharp at any size, with nothing outside the page."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from src.comparison.curves import Curve
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#7a4fbf", "#5b6770")
+DASHES = ("", "7 3", "2 3", "8 3 2 3")
+WIDTH = 400
+ROW, BAR = 36, 11  # a bar's row: its name and value above, the bar below
+LEFT, RIGHT, TOP, BOTTOM, PLOT = 52, 10, 8, 26, 180
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a method is drawn, everywhere on a page."""
+
+    colour: str
+    dash: str
+
+    @classmethod
+    def of(cls, number: int) -> "Style":
+        """Return the style of the method with this number; they repeat after 32."""
+        return cls(COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)])
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar with its spread, where it has one."""
+
+    name: str
+    value: float
+    spread: float | None
+    style: Style
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve under its method's name and number."""
+
+    name: str
+    number: int
+    points: Curve
+    style: Style
+
+
+def bars(title: str, entries: Sequence[Bar]) -> str:
+    """Draw horizontal bars from zero with whiskers of one spread, each under its name and value."""
+    ends = [bar.value + sign * (bar.spread or 0) for bar in entries for sign in (-1, 1)]
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    scale = (WIDTH - 4) / ((high - low) or 1)
+
+    def x(value: float) -> float:
+        return 2 + (value - low) * scale
+
+    parts = []
+    for number, bar in enumerate(entries):
+        y = number * ROW
+        spread = f" ± {bar.spread:.2f}" if bar.spread is not None else ""
+        left, right = sorted((x(0), x(bar.value)))
+        parts += [
+            f'<text x="2" y="{y + 13}">{escape(_short(bar.name))}<title>{escape(bar.name)}</title></text>',
+            f'<text x="{WIDTH - 2}" y="{y + 13}" class="value">{bar.value:+.2f}{spread}</text>',
+            f'<rect x="{left:.1f}" y="{y + 18}" width="{right - left:.1f}" height="{BAR}" fill="{bar.style.colour}"/>',
+            f'<path class="axis" d="M{x(0):.1f} {y + 16}v{BAR + 4}"/>',
+        ]
+        if bar.spread is not None:
+            middle, one, two = y + 18 + BAR / 2, x(bar.value - bar.spread), x(bar.value + bar.spread)
+            caps = "".join(f"M{end:.1f} {middle - 4}v8" for end in (one, two))
+            parts.append(f'<path class="whisker" d="M{one:.1f} {middle}H{two:.1f}{caps}"/>')
+    return _figure(title, len(entries) * ROW, parts)
+
+
+def lines(title: str, entries: Sequence[Line]) -> str:
+    """Draw one line per method over epochs."""
+    points = [point for line in entries for point in line.points]
+    first, last = min(e for e, _ in points), max(e for e, _ in points)
+    ticks = _ticks(min(v for _, v in points), max(v for _, v in points))
+    low, high = ticks[0], ticks[-1]
+
+    def x(epoch: int) -> float:
+        return LEFT + (epoch - first) / ((last - first) or 1) * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return TOP + (high - value) / (high - low) * PLOT
+
+    parts = []
+    for tick in ticks:
+        parts += [
+            f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}"/>',
+            f'<text class="value" x="{LEFT - 6}" y="{y(tick) + 4:.1f}">{tick:.4g}</text>',
+        ]
+    for epoch in sorted({first, (first + last) // 2, last}):
+        parts.append(f'<text class="tick" x="{x(epoch):.1f}" y="{TOP + PLOT + 18}">{epoch}</text>')
+    for line in entries:
+        path = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in line.points)
+        colour, dash = line.style.colour, line.style.dash
+        mark = f'<polyline points="{path}" stroke="{colour}" stroke-dasharray="{dash}"/>'
+        if len(line.points) == 1:
+            mark = f'<circle cx="{x(line.points[0][0]):.1f}" cy="{y(line.points[0][1]):.1f}" r="3" fill="{colour}"/>'
+        parts.append(f'<g class="curve" data-row="{line.number}"><title>{escape(line.name)}</title>{mark}</g>')
+    return _figure(title, TOP + PLOT + BOTTOM, parts)
+
+
+def swatch(style: Style) -> str:
+    """Draw a short piece of a method's line, for the legend."""
+    return (
+        '<svg class="swatch" viewBox="0 0 30 10" aria-hidden="true"><path '
+        f'd="M0 5H30" stroke="{style.colour}" stroke-dasharray="{style.dash}"/></svg>'
+    )
+
+
+def _figure(title: str, height: float, parts: Sequence[str]) -> str:
+    drawing = "".join(parts)
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">{drawing}</svg></figure>'
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Choose round values, 3 to 7 of them, that enclose low and high."""
+    if high <= low:
+        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+    raw = (high - low) / 4
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.999)
+    start, stop = math.floor(low / step), math.ceil(high / step)
+    return [number * step for number in range(start, max(stop, start + 1) + 1)]

@@ -1,0 +1,38 @@
+"""Cityscapes in whichever form it is on the disk."""
+
+from pathlib import Path
+
+from src.data.sources.base import Source
+from src.data.sources.cityscapes_mtan import MODALITIES, MtanCityscapes
+from src.data.sources.cityscapes_official import ENDINGS, OfficialCityscapes
+from src.errors import UserError
+
+COMMAND = "python -m src.prepare dataset=cityscapes source=FOLDER"
+LOOKED_FOR = (
+    f"looked for the official packages {', '.join(ENDINGS)}, as folders or as PACKAGE_trainvaltest.zip"
+    f"\n        or MTAN's folder: {{train,val}}/{{{','.join(MODALITIES)}}}/0.npy ..."
+)
+
+
+def open_cityscapes(path: str | None, subset: bool = False) -> Source:
+    """Find out which form of Cityscapes is at ``path``: the official packages, or MTAN's folder.
+
+    Args:
+        path: a folder.
+        subset: take fewer frames than the official 2975 and 500.
+
+    Raises:
+        UserError: there is no such folder, or nothing there that is known, or it is incomplete.
+    """
+    if path is None:
+        raise UserError("Cityscapes is not drawn, it has to be given", LOOKED_FOR, COMMAND)
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise UserError(f"there is no folder {root}", LOOKED_FOR, COMMAND)
+    if any((root / name).is_dir() or (root / f"{name}_trainvaltest.zip").is_file() for name in ENDINGS):
+        return OfficialCityscapes(root, subset)
+    if any((root / split / kind).is_dir() for split in ("train", "val") for kind in MODALITIES):
+        return MtanCityscapes(root, subset)
+    names = sorted(entry.name for entry in root.iterdir())
+    found = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    raise UserError(f"no Cityscapes in {root}", f"{LOOKED_FOR}\n        found: {found or 'nothing'}", COMMAND)
