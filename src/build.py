@@ -72,7 +72,7 @@ def _draw_if_missing(source: Source, root: Path, size: tuple[int, int], name: st
         raise UserError(
             f"{root} holds other data than the config asks for",
             f"it holds '{stored}', the config says '{source.description}'",
-            f"python -m src.prepare dataset={name} overwrite=true ... (with the same dataset options), or dataset.root=ELSEWHERE",
+            f"python -m src.prepare dataset={name} overwrite=true (and your options), or dataset.root=ELSEWHERE",
         )
 
 

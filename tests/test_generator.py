@@ -139,8 +139,10 @@ def brute_force(shape: Shape, origin: np.ndarray, ray: np.ndarray) -> float:
 def solid(kind: Kind, rng: np.random.Generator) -> Shape:
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     turn *= np.sign(np.linalg.det(turn))
-    centre, half = rng.uniform((-1, 2, -1), (1, 5, 1)), rng.uniform(0.2, 0.8, 3)
-    return Shape(kind, triple(centre), triple(half), turned, 5, 1, PLAIN)
+    a, b, c, d, e, f, g, h, i = turn.ravel().tolist()
+    x, y, z = rng.uniform((-1, 2, -1), (1, 5, 1)).tolist()
+    u, v, w = rng.uniform(0.2, 0.8, 3).tolist()
+    return Shape(kind, (x, y, z), (u, v, w), (a, b, c, d, e, f, g, h, i), 5, 1, PLAIN)
 
 
 def world_of(*shapes: Shape) -> Shapes:

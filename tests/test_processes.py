@@ -10,6 +10,7 @@ import torch
 
 from tests.conftest import TINY, Workspace, read_json
 
+DDP = ("trainer=ddp", "trainer.accelerator=cpu")
 LONG = [option for option in TINY if "epochs" not in option]
 
 
@@ -76,22 +77,12 @@ def test_an_interrupted_run_leaves_weights_and_says_how_to_go_on(trained: Worksp
 def test_two_processes_give_the_metrics_of_one(trained: Workspace) -> None:
     """An odd test split, so that the two processes see different numbers of images."""
     options = ["dataset.source.test=5", "dataset.root=" + str(trained.root / "data" / "odd")]
-    result = trained.run(
-        "train",
-        *TINY,
-        *options,
-        "stage=student",
-        "distillation=none",
-        "trainer=ddp",
-        "trainer.accelerator=cpu",
-        "label=ddp",
-    )
+    result = trained.run("train", *TINY, *options, *DDP, "stage=student", "distillation=none", "label=ddp")
     assert result.code == 0, result.out
     run = next(r for r in trained.runs() if read_json(r / "run.json").get("label") == "ddp")
     out = trained.root / "one.json"
-    assert (
-        trained.call("evaluate", f"run={run}", f"store={trained.root}/data/odd", f"out={out}", "batch_size=2").code == 0
-    )
+    one_process = (f"run={run}", f"store={trained.root}/data/odd", f"out={out}", "batch_size=2")
+    assert trained.call("evaluate", *one_process).code == 0
     one = read_json(out)["metrics"]
     two = read_json(run / "metrics.json")["metrics"]
     assert one.keys() == two.keys()
@@ -101,10 +92,18 @@ def test_two_processes_give_the_metrics_of_one(trained: Workspace) -> None:
 
 @pytest.mark.parametrize("loss_weights", ["uniform", "dwa", "gradnorm", "mgda"])
 def test_distillation_trains_on_two_processes(trained: Workspace, loss_weights: str) -> None:
-    result = trained.run(
-        "train", *TINY, "stage=student", "trainer=ddp", "trainer.accelerator=cpu", f"loss_weights={loss_weights}", "dataset.batch_size=2",
-    )  # fmt: skip
+    result = trained.run("train", *TINY, *DDP, "stage=student", f"loss_weights={loss_weights}", "dataset.batch_size=2")
     assert result.code == 0, result.out
+
+
+def test_a_sweep_runs_on_spawned_processes(trained: Workspace) -> None:
+    """What the message that refuses ddp under a multirun offers."""
+    spawn = ["trainer=ddp_spawn", "trainer.accelerator=cpu", "label=spawned"]
+    result = trained.run("train", "-m", *TINY, *spawn, "stage=student", "adaptor=linear,mlp", "dataset.batch_size=2")
+    assert result.code == 0, result.out
+    runs = [read_json(run / "run.json") for run in trained.runs()]
+    done = {r["names"]["adaptor"] for r in runs if r["label"] == "spawned" and r["status"] == "finished"}
+    assert done == {"linear", "mlp"}
 
 
 def test_wandb_writes_an_offline_run(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """One split of a packed store as a dataset that reads whole batches."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +30,21 @@ class PackedSplit(Dataset[dict[str, Tensor]]):
                 f"its {split} split holds {', '.join(present)}",
                 "choose other tasks or classes, or prepare it again from a source that has them",
             )
-        self.arrays = {name: store.array(split, modality) for name, modality in modalities.items()}
+        self.store, self.split, self.modalities = store, split, dict(modalities)
         self.count = store.count(split)
+        self._map()
+
+    def _map(self) -> None:
+        self.arrays = {name: self.store.array(self.split, modality) for name, modality in self.modalities.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the maps behind: pickled, each would be a copy of its whole array."""
+        return self.__dict__ | {"arrays": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Map the arrays anew in the process that this was sent to."""
+        self.__dict__.update(state)
+        self._map()
 
     def __len__(self) -> int:
         """Count the images."""

@@ -19,7 +19,7 @@ def _convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Seq
 
 
 class SmallTrunk(Trunk):
-    """Strided convolutions down to H/16 and bilinear upsampling with skips back to H/2.
+    """Strided convolutions down to H/16 and nearest upsampling with skips back to H/2.
 
     Levels: ``encoder1`` (H/2) to ``encoder3`` (H/8), ``bottleneck`` (H/16), ``decoder3``,
     ``decoder2`` and ``decoder`` (H/2).
@@ -40,6 +40,10 @@ class SmallTrunk(Trunk):
         up = [f"decoder{i + 1}" for i in reversed(range(1, len(pairs)))] + ["decoder"]
         self.channels = dict(zip([*down, *up], [*filters, *reversed(filters[:-1])], strict=True))
 
+    def last_stage(self) -> nn.Module:
+        """Return the decoder's stage at H/2."""
+        return self.decoder[0]
+
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
         features: Features = {}
@@ -55,7 +59,7 @@ class SmallTrunk(Trunk):
                 return features
         for number in reversed(range(len(self.decoder))):
             skip = skips[number]
-            x = functional.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+            x = functional.interpolate(x, size=skip.shape[-2:], mode="nearest")
             x = self.decoder[number](torch.cat((x, skip), dim=1))
             level = next(names)
             features[level] = x
@@ -65,9 +69,9 @@ class SmallTrunk(Trunk):
 
 
 def _head(width: int, channels: int) -> nn.Module:
-    return nn.Sequential(_convolution(width, width), nn.Conv2d(width, channels, 1))
+    return nn.Sequential(_convolution(width, width), nn.Conv2d(width, 4 * channels, 1), nn.PixelShuffle(2))
 
 
 def small(outputs: Mapping[str, int], filters: Sequence[int]) -> MultiTaskNetwork:
-    """Build the small network; heads work at H/2 and their outputs are enlarged bilinearly."""
+    """Build the small network; heads work at H/2 and give four output pixels for each of theirs."""
     return MultiTaskNetwork(SmallTrunk(tuple(filters)), outputs, _head)

@@ -79,7 +79,7 @@ def describe_environment() -> dict[str, Any]:
 def fingerprint(config: Mapping[str, Any]) -> str:
     """Hash what decides a run's outcome: the resolved config without paths, loggers and pictures."""
     relevant = {key: value for key, value in config.items() if key not in NOT_PART_OF_A_METHOD}
-    dataset = {k: v for k, v in dict(config["dataset"]).items() if k not in ("root", "workers", "source")}
+    dataset = {k: v for k, v in dict(config["dataset"]).items() if k not in ("root", "workers")}
     # distillation=none leaves adaptor and distance without a part in the run
     if config["stage"]["name"] == "teacher":
         relevant = {

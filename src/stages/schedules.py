@@ -2,21 +2,40 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 Schedule = Callable[[int, int], float]
-"""(epoch, epochs in all) -> factor on the learning rate."""
+"""(epoch, epochs in all) -> factor on the learning rate; an object, so that it reaches spawned processes."""
 
 
-def constant() -> Schedule:
+@dataclass(frozen=True)
+class Constant:
     """Keep the learning rate."""
-    return lambda epoch, epochs: 1.0
+
+    def __call__(self, epoch: int, epochs: int) -> float:
+        """Return 1."""
+        return 1.0
 
 
-def step(every: int, gamma: float) -> Schedule:
+@dataclass(frozen=True)
+class Step:
     """Multiply the learning rate by ``gamma`` after every ``every`` epochs."""
-    return lambda epoch, epochs: gamma ** (epoch // every)
+
+    every: int
+    gamma: float
+
+    def __call__(self, epoch: int, epochs: int) -> float:
+        """Return gamma to the number of steps so far."""
+        return float(self.gamma ** (epoch // self.every))
 
 
-def cosine(floor: float = 0.0) -> Schedule:
+@dataclass(frozen=True)
+class Cosine:
     """Fall from 1 to ``floor`` along half a cosine over all epochs."""
-    return lambda epoch, epochs: floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(epoch / max(epochs, 1), 1)))
+
+    floor: float = 0.0
+
+    def __call__(self, epoch: int, epochs: int) -> float:
+        """Return the factor at the start of ``epoch``."""
+        done = min(epoch / max(epochs, 1), 1)
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done))

@@ -11,7 +11,7 @@ from src.balancing.base import LossWeighting
 from src.distillation.alignment import Alignment
 from src.distillation.teachers import FrozenTeachers
 from src.stages.base import Batch, DenseStage, ParameterGroup
-from src.stages.schedules import Schedule, constant
+from src.stages.schedules import Constant, Schedule
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Distillation:
     weights: Mapping[str, float]
     balanced: bool = False
     adaptor_settings: Mapping[str, float] = field(default_factory=dict)
-    adaptor_schedule: Schedule = field(default_factory=constant)
+    adaptor_schedule: Schedule = field(default_factory=Constant)
 
 
 class StudentStage(DenseStage):

@@ -5,7 +5,6 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torchmetrics import MetricCollection
 
 from src.metrics.normal import NormalAngles, angles
@@ -13,6 +12,11 @@ from src.tasks.base import Task
 
 WORST = 60.0
 """Degrees at which an error map is brightest."""
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Scale vectors (N, 3, H, W) to unit length, 0 staying 0; several times as fast as a vector norm over channels."""
+    return vectors * vectors.square().sum(1, keepdim=True).clamp_min(1e-12).rsqrt()
 
 
 class Normal(Task):
@@ -38,12 +42,12 @@ class Normal(Task):
         """Turn float16 (N, H, W, 3) into float32 (N, 3, H, W) of unit length; not finite becomes invalid."""
         vectors = stored.movedim(-1, 1).float()
         finite = vectors.isfinite().all(1, keepdim=True)
-        return functional.normalize(torch.where(finite, vectors, 0.0), dim=1)
+        return _unit(torch.where(finite, vectors, 0.0))
 
     def activate(self, raw: Tensor) -> Tensor:
         """Scale each pixel's vector to unit length, in float32."""
         # the gradient at 0 is 1 / eps: finite, and small enough to survive
-        return functional.normalize(raw.float(), dim=1, eps=1e-6)
+        return _unit(raw.float())
 
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """Compute 1 - mean dot product over the valid pixels (a target that is not 0) of the batch."""
@@ -66,7 +70,7 @@ class Normal(Task):
         A scene whose depth is divided by s, seen by the same camera, would have normals along (x, y, s z):
         the recipe passes over this, and so do the published numbers.
         """
-        return functional.normalize(target, dim=1)
+        return _unit(target)
 
     def show(self, prediction: Tensor) -> np.ndarray:
         """Return the vectors (3, H, W) as an array."""

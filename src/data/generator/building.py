@@ -34,12 +34,12 @@ class Stage:
 class Frame:
     """A place to build at: x to the right, y to the back, z up, origin at the middle of the base."""
 
-    def __init__(self, stage: Stage, origin: Vector, yaw: float, label: Label) -> None:
+    def __init__(self, stage: Stage, origin: Vector, yaw: float, label: int) -> None:
         self.stage, self.origin, self.yaw = stage, origin, yaw
         self.cos, self.sin = cos(yaw), sin(yaw)
         stage.groups += 1
         self.group = stage.groups
-        self.label = Label.UNLABELLED if stage.chance(UNNAMED) else label
+        self.label: int = Label.UNLABELLED if stage.chance(UNNAMED) else label
 
     def world(self, x: float, y: float, z: float) -> Vector:
         """World coordinates of a point of this frame."""
@@ -49,7 +49,7 @@ class Frame:
             self.origin[2] + z,
         )
 
-    def at(self, x: float, y: float, z: float, label: Label, yaw: float = 0.0) -> "Frame":
+    def at(self, x: float, y: float, z: float, label: int, yaw: float = 0.0) -> "Frame":
         """A frame for another thing that stands here."""
         return Frame(self.stage, self.world(x, y, z), self.yaw + yaw, label)
 
@@ -96,7 +96,7 @@ class Plan(NamedTuple):
     width: float
     depth: float
     height: float
-    label: Label
+    label: int
     build: Callable[[Frame], None]
 
 

@@ -15,12 +15,14 @@ from src.data.generator.shading import shade
 BAND = 16384  # rays at once: keeps the working arrays in the processor's cache
 STRIP = 0.3  # share of the borders between objects that nobody labelled
 GLASS = 0.8  # gloss from which a depth sensor is lost
+GRAZING = 0.12  # cosine between line of sight and normal below which it is lost, too
 
 
-def render(scene: Scene, camera: Camera, size: tuple[int, int]) -> dict[str, np.ndarray]:
+def render(scene: Scene, camera: Camera, size: tuple[int, int], grazing: float = GRAZING) -> dict[str, np.ndarray]:
     """Image uint8 H,W,3; label int8 H,W (-1 unlabelled); depth float32 H,W (m, 0 invalid); normal float32 H,W,3.
 
-    Normals are in the camera's frame (x right, y up, z towards the camera).
+    Normals are in the camera's frame (x right, y up, z towards the camera). Depth is lost where the cosine between
+    line of sight and normal is below ``grazing``, in patches.
     """
     height, width = size
     shapes, rays = stack_shapes(scene.shapes), camera.rays(size)
@@ -28,7 +30,7 @@ def render(scene: Scene, camera: Camera, size: tuple[int, int]) -> dict[str, np.
     label = shapes.label[hits.shape].reshape(size)
     group = shapes.group[hits.shape].reshape(size)
     label[_unlabelled_strips(label, group, scene.seed, max(1, round(height / 160)))] = -1
-    depth = np.where(_lost(shapes, hits, rays, scene.seed), 0, hits.depth).astype(np.float32)
+    depth = np.where(_lost(shapes, hits, rays, scene.seed, grazing), 0, hits.depth).astype(np.float32)
     return {
         "image": develop(radiance.reshape(height, width, 3), scene.film, np.random.default_rng([scene.seed, *size])),
         "label": label,
@@ -68,9 +70,9 @@ def _unlabelled_strips(label: np.ndarray, group: np.ndarray, seed: int, width: i
     return strip
 
 
-def _lost(shapes: Shapes, hits: Hits, rays: np.ndarray, seed: int) -> np.ndarray:
+def _lost(shapes: Shapes, hits: Hits, rays: np.ndarray, seed: int, grazing: float) -> np.ndarray:
     """Where a depth sensor sees nothing: patches of glass and of surfaces seen edge-on; bool P."""
     patch = value_noise(hits.surface[:, 0] * 4, hits.surface[:, 1] * 4, shapes.group[hits.shape] + seed)
     facing = -dot(hits.normal, rays) / np.sqrt(dot(rays, rays))
     glass = shapes.materials.gloss[hits.shape] > GLASS
-    return (glass & (patch > 0.6)) | ((facing < 0.12) & (patch > 0.45))
+    return (glass & (patch > 0.6)) | ((facing < grazing) & (patch > 0.45))

@@ -9,11 +9,13 @@ from src.data.generator.geometry import Shape
 
 @dataclass(frozen=True)
 class Light:
-    """A point that shines with ``power`` (linear RGB at 1 m); ``facing`` narrows it to a half-space, as a window."""
+    """A point that shines with ``power`` (linear RGB at 1 m); ``facing`` narrows it to a half-space, as a window;
+    one that is ``even`` shines everywhere as if from 1 m, as the sun."""
 
     position: np.ndarray
     power: np.ndarray
     facing: np.ndarray | None = None
+    even: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ def _from_lamp(
     to_lamp = lamp.position.astype(np.float32) - hits.point
     square = dot(to_lamp, to_lamp)
     to_lamp /= np.sqrt(square)[:, None]
+    if lamp.even:
+        square = np.ones_like(square)
     slope = dot(to_lamp, hits.normal)
     strength = np.maximum(slope, 0) / (square + np.float32(0.15))
     if lamp.facing is not None:

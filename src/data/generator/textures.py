@@ -14,7 +14,7 @@ Colour = tuple[float, float, float]
 
 
 class Pattern(IntEnum):
-    """How a material mixes its two colours; the last two are pictures of their own."""
+    """How a material mixes its two colours; scenes and spines are pictures of their own."""
 
     PLAIN = 0
     CHECKER = 1
@@ -26,6 +26,7 @@ class Pattern(IntEnum):
     WEAVE = 7
     SCENE = 8
     SPINES = 9
+    PANES = 10
 
 
 class Material(NamedTuple):
@@ -131,6 +132,13 @@ def _weave(u: np.ndarray, v: np.ndarray, seed: np.ndarray) -> np.ndarray:
     return (across.astype(np.float32) + along) / 2
 
 
+def _panes(u: np.ndarray, v: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    across, up = u * (0.8 + 0.7 * hash01(seed, seed, seed)), v
+    inside = (np.abs(across % 1 - 0.5) < 0.15 + 0.2 * hash01(seed + 1, seed, seed)) & (np.abs(up % 1 - 0.5) < 0.3)
+    shade = hash01(np.floor(across).astype(np.int32), np.floor(up).astype(np.int32), seed)
+    return np.where(inside, 1 - 0.5 * shade, 0.06 * shade)
+
+
 MIXERS: dict[Pattern, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
     Pattern.PLAIN: _plain,
     Pattern.CHECKER: _checker,
@@ -140,4 +148,5 @@ MIXERS: dict[Pattern, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     Pattern.BLOTCHES: _blotches,
     Pattern.DOTS: _dots,
     Pattern.WEAVE: _weave,
+    Pattern.PANES: _panes,
 }
