@@ -156,10 +156,11 @@ def build_trainer(config: Config, folder: Path) -> pl.Trainer:
 
 
 def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:
+    after_validation = "monitor" in options
     return ModelCheckpoint(
         dirpath=folder / "checkpoints",
         save_top_k=1,
         enable_version_counter=False,
-        save_on_train_epoch_end=True,
+        save_on_train_epoch_end=not after_validation,
         **options,
     )
