@@ -8,11 +8,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from rich.console import Console
 
 from src.callbacks.history import History
 from src.callbacks.panels import Panels
+from src.callbacks.progress import LossBar
 from src.data.module import DenseDataModule, open_store
 from src.data.pack import pack
 from src.data.sources.base import Source
@@ -141,7 +142,7 @@ def build_trainer(config: Config, folder: Path) -> pl.Trainer:
     if config["protocol"] == "best":
         callbacks.append(_checkpoint(folder, filename="best", monitor="val/score", mode="max"))
     if in_terminal:
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(LossBar())
     trainer = dict(config["trainer"])
     trainer["precision"] = choose_precision(trainer["precision"], trainer["accelerator"])
     loggers = instantiate(config["logger"], save_dir=str(folder)) if config["logger"].get("_target_") else False
@@ -155,10 +156,11 @@ def build_trainer(config: Config, folder: Path) -> pl.Trainer:
 
 
 def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:
+    after_validation = "monitor" in options
     return ModelCheckpoint(
         dirpath=folder / "checkpoints",
         save_top_k=1,
         enable_version_counter=False,
-        save_on_train_epoch_end=True,
+        save_on_train_epoch_end=not after_validation,
         **options,
     )

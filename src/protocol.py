@@ -25,10 +25,17 @@ def check_protocol(config: Mapping[str, Any]) -> None:
             else "the mean of the last ten epochs needs test metrics at every epoch",
             f"dataset.validation={needed}",
         )
-    if protocol == "mean10" and config["trainer"]["check_val_every_n_epoch"] != 1:
+    trainer = config["trainer"]
+    if protocol == "best" and trainer["check_val_every_n_epoch"] > trainer["max_epochs"]:
+        raise UserError(
+            "protocol=best needs an epoch that is validated",
+            f"there are {trainer['max_epochs']} epochs and one in {trainer['check_val_every_n_epoch']} is",
+            "trainer.check_val_every_n_epoch=1",
+        )
+    if protocol == "mean10" and trainer["check_val_every_n_epoch"] != 1:
         raise UserError(
             "protocol=mean10 needs test metrics at every epoch",
-            f"trainer.check_val_every_n_epoch is {config['trainer']['check_val_every_n_epoch']}",
+            f"trainer.check_val_every_n_epoch is {trainer['check_val_every_n_epoch']}",
             "trainer.check_val_every_n_epoch=1",
         )
 

@@ -25,6 +25,7 @@ from src.runs.record import Run, find_runs, fingerprint, read_run, write_record
 from src.runs.teachers import check_same_data, find_teachers
 from src.runs.weights import build_tasks, save_weights
 from src.stages.base import DenseStage
+from src.values import check_values
 
 Config = dict[str, Any]
 
@@ -34,6 +35,7 @@ def train(composed: DictConfig) -> None:
     hydra = HydraConfig.get()
     multirun = hydra.mode == RunMode.MULTIRUN
     folder = Path(hydra.sweep.dir) / hydra.sweep.subdir if multirun else Path(hydra.run.dir)
+    check_values(composed, "train", hydra.overrides.task)
     config = _config_of_run(composed, folder)
     check_protocol(config)
     if multirun:

@@ -22,6 +22,7 @@ TINY = (
     "model.filters=[4,6,8,8]",
     "trainer=cpu",
     "trainer.max_epochs=1",
+    "trainer.check_val_every_n_epoch=1",
     "trainer.precision=32-true",
     "pictures.count=1",
 )

@@ -1,6 +1,5 @@
 """Every experiment and every yaml of every group composes; every experiment trains a batch, teacher and student."""
 
-
 import pytest
 from hydra import compose, initialize_config_dir
 

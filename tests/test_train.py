@@ -176,6 +176,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         (("stage=student", "protocol=best"), "dataset.validation=holdout"),
         (("stage=student", "protocol=mean10", "dataset.validation=none"), "dataset.validation=test"),
         (("stage=student", "protocol=sharpest"), "sharpest"),
+        (("stage=student", "trainer.max_epochs=many"), "trainer.max_epochs=many is not a number"),
+        (("stage=student", "seed=x"), "seed=x is not a number"),
+        (("stage=student", "optimiser.lr=1e-3x"), "the default is 0.002"),
         (("stage=student", "distillation.levels={middle: middle}"), "middle"),
         (("stage=student", "dataset.batch_size=99"), "dataset.batch_size=12"),
         (

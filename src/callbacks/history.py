@@ -80,6 +80,7 @@ class History(pl.Callback):
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:
-    losses = [f"{key.removeprefix('train/')} {value:.3f}" for key, value in row.items() if key.startswith("train/")]
+    shown = ("train/loss/", "train/align/")
+    losses = [f"{key.removeprefix('train/')} {value:.3f}" for key, value in row.items() if key.startswith(shown)]
     score = [f"{key} {value:.3f}" for key, value in row.items() if key == "val/score"]
     return f"epoch {row['epoch'] + 1}/{epochs}  " + "  ".join([*losses, *score])

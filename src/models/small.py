@@ -19,16 +19,15 @@ def _convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Seq
 
 
 class SmallTrunk(Trunk):
-    """Strided convolutions down to H/16 and nearest upsampling with skips back to H/2.
+    """A strided stage per filter, halving each time, and nearest upsampling with skips back to H/2.
 
-    Levels: ``encoder1`` (H/2) to ``encoder3`` (H/8), ``bottleneck`` (H/16), ``decoder3``,
+    Levels, for four filters: ``encoder1`` (H/2) to ``encoder3`` (H/8), ``bottleneck`` (H/16), ``decoder3``,
     ``decoder2`` and ``decoder`` (H/2).
     """
 
-    divisor = 16
-
     def __init__(self, filters: Sequence[int]) -> None:
         super().__init__()
+        self.divisor = 2 ** len(filters)
         inputs = [3, *filters[:-1]]
         self.encoder = nn.ModuleList(
             nn.Sequential(_convolution(i, f, stride=2), _convolution(f, f))
