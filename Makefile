@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 SEED ?= 0
+TASKS ?= semantic,depth,normal
 OPTIONS ?=
 COMMON = seed=$(SEED) reuse=true $(OPTIONS)
 
@@ -21,8 +22,8 @@ $(VENV)/installed: pyproject.toml
 
 install: $(VENV)/installed ## make the environment in .venv
 
-student: $(VENV)/installed ## embedded data, three teachers, baseline, distilled student, comparison (SEED=0 OPTIONS="dataset=... trainer.max_epochs=...")
-	$(RUN) src.train -m stage=teacher task=semantic,depth,normal $(COMMON)
+student: $(VENV)/installed ## embedded data, three teachers, baseline, distilled student, comparison (SEED=0 TASKS=semantic,depth OPTIONS="dataset=streets")
+	$(RUN) src.train -m stage=teacher task=$(TASKS) $(COMMON)
 	$(RUN) src.train -m stage=student distillation=none,matched $(COMMON)
 	$(RUN) src.report
 
@@ -30,7 +31,7 @@ seeds: ## `make student` for seeds 0, 1 and 2
 	for seed in 0 1 2; do $(MAKE) student SEED=$$seed || exit 1; done
 
 test: $(VENV)/installed ## the whole test suite
-	$(RUN) pytest
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2
 
 check: $(VENV)/installed ## format, lint and types
 	$(BIN)/ruff format --check src tests

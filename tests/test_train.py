@@ -172,7 +172,6 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         (("stage=teacher",), "task=semantic,depth,normal"),
         (("stage=student", "model=no_such"), "no_such"),
         (("stage=student", "optimser.lr=1"), "optimser"),
-        ((), "stage"),
         (("stage=student", "protocol=best"), "dataset.validation=holdout"),
         (("stage=student", "protocol=mean10", "dataset.validation=none"), "dataset.validation=test"),
         (("stage=student", "protocol=sharpest"), "sharpest"),
