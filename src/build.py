@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from rich.console import Console
@@ -22,6 +23,7 @@ from src.distillation.alignment import Alignment
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
 from src.models.base import MultiTaskNetwork
+from src.runs.checkpoints import AtomicCheckpoints
 from src.runs.hardware import choose_precision
 from src.runs.record import Run
 from src.runs.weights import build_network, load_network
@@ -46,17 +48,18 @@ def task_configs(config: Config) -> dict[str, Any]:
     return {instantiate(config["task"]).name: config["task"]}
 
 
-def check_store(config: Config) -> None:
-    """Raise UserError early where data is missing that cannot be drawn."""
-    dataset = config["dataset"]
-    if not dataset["embedded"]:
-        open_store(dataset["root"], (dataset["size"][0], dataset["size"][1]))
+def image_size(config: Config) -> tuple[int, int]:
+    """Return height and width; raises UserError for anything but two positive whole numbers."""
+    size = config["dataset"]["size"]
+    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size)):
+        raise UserError(f"dataset.size={size} is no image size", "it is [height, width]", "'dataset.size=[96,128]'")
+    return size[0], size[1]
 
 
 def build_data(config: Config, tasks: Mapping[str, Task]) -> DenseDataModule:
     """Open the packed store, drawing an embedded dataset that is not there yet, and wrap it."""
     dataset = config["dataset"]
-    size = (dataset["size"][0], dataset["size"][1])
+    size = image_size(config)
     root = Path(dataset["root"])
     if dataset["embedded"]:
         _draw_if_missing(instantiate(dataset["source"]), root, size, dataset["name"])
@@ -81,7 +84,7 @@ def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str
     """Build the teacher or student stage; ``teachers`` is empty for a run without distillation."""
     torch.manual_seed(config["seed"])
     network = build_network(config["model"], tasks)
-    network.check_size((config["dataset"]["size"][0], config["dataset"]["size"][1]))
+    network.check_size(image_size(config))
     if config["channels_last"]:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     common = {
@@ -95,7 +98,7 @@ def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str
         stage: DenseStage = TeacherStage(**common)
     else:
         weighting = instantiate(config["loss_weights"], tasks=list(tasks))
-        if weighting.autograd_passes and config["trainer"]["precision"] == "16-mixed":
+        if weighting.autograd_passes and str(config["trainer"]["precision"]).startswith("16"):
             raise UserError(
                 f"loss_weights={config['names']['loss_weights']} cannot work with fp16",
                 "it differentiates each loss by itself, without the gradient scaler that fp16 needs",
@@ -104,8 +107,7 @@ def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str
         distillation = build_distillation(config, network, teachers) if teachers else None
         stage = StudentStage(weighting=weighting, distillation=distillation, **common)
     if config["compile"]:
-        backend = "inductor" if config["compile"] is True else config["compile"]
-        network.trunk.compile(backend=backend)
+        network.trunk.compile(backend=config["compile_backend"])
     return stage
 
 
@@ -146,13 +148,19 @@ def build_trainer(config: Config, folder: Path) -> pl.Trainer:
     trainer = dict(config["trainer"])
     trainer["precision"] = choose_precision(trainer["precision"], trainer["accelerator"])
     loggers = instantiate(config["logger"], save_dir=str(folder)) if config["logger"].get("_target_") else False
-    return instantiate(
-        trainer,
-        callbacks=callbacks,
-        logger=loggers,
-        default_root_dir=str(folder),
-        enable_progress_bar=in_terminal,
-    )
+    try:
+        return instantiate(
+            trainer,
+            callbacks=callbacks,
+            logger=loggers,
+            plugins=[AtomicCheckpoints()],
+            default_root_dir=str(folder),
+            enable_progress_bar=in_terminal,
+        )
+    except InstantiationException as error:
+        raise UserError(
+            "Lightning cannot build this trainer", str(error.__cause__ or error), "see trainer.*"
+        ) from error
 
 
 def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:

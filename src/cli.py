@@ -3,17 +3,16 @@
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from src.errors import UserError
-
-CONF = Path(__file__).resolve().parent.parent / "conf"
+from src.values import CONF, check_values
 
 
 def run(task_function: Callable[[DictConfig], Any], config_name: str) -> None:
@@ -27,6 +26,7 @@ def run(task_function: Callable[[DictConfig], Any], config_name: str) -> None:
 
     def guarded(config: DictConfig) -> Any:
         try:
+            check_values(config, config_name, HydraConfig.get().overrides.task)
             return task_function(config)
         except Exception as error:
             _end(error, trace)

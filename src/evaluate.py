@@ -14,6 +14,7 @@ from src.data.module import DenseDataModule, open_store
 from src.errors import UserError
 from src.files import write_json
 from src.runs.open import best_device, open_network
+from src.values import require_at_least_one
 
 
 def evaluate(config: DictConfig) -> None:
@@ -21,6 +22,7 @@ def evaluate(config: DictConfig) -> None:
     network, tasks, about = open_network(config.run)
     if not config.store:
         raise UserError("no store is named", "the data to evaluate on is needed", "store=data/rooms-64x96")
+    require_at_least_one(batch_size=config.batch_size)
     size = (about["dataset"]["size"][0], about["dataset"]["size"][1])
     data = DenseDataModule(open_store(config.store, size), tasks, batch_size=1, augmentation=Augmentation())
     dataset = {"train": data.train_set, "test": data.test_set}.get(config.split)

@@ -18,11 +18,11 @@ def export(config: DictConfig) -> None:
     height, width = about["dataset"]["size"]
     image = torch.randn(2, 3, height, width)
     program = torch.export.export(network, (image,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    replace_atomically(out, lambda stream: torch.export.save(program, stream))
     other = torch.randn(3, 3, height, width)
     with torch.inference_mode():
-        for task, value in torch.export.load(out).module()(other).items():
+        for task, value in program.module()(other).items():
             torch.testing.assert_close(value, network(other)[task], rtol=1e-3, atol=1e-4)
+    replace_atomically(out, lambda stream: torch.export.save(program, stream))
     print(
         f"{out}: input (N, 3, {height}, {width}) float32, ImageNet-normalised; raw outputs {', '.join(about['tasks'])}"
     )

@@ -23,6 +23,7 @@ def predict(config: DictConfig) -> None:
     """Write a panel per picture, and arrays if they are asked for; pictures are resized to the network's size."""
     network, tasks, about = open_network(config.run)
     pictures = _pictures(config.images)
+    _refuse_overwriting(pictures, Path(config.out))
     device, size, out = best_device(), tuple(about["dataset"]["size"]), Path(config.out)
     network.to(device)
     for path in track(pictures, description="predicting"):
@@ -47,6 +48,18 @@ def _pictures(where: str | None) -> list[Path]:
     if not found:
         raise UserError(f"there are no pictures in {path}", f"looked for {', '.join(sorted(ENDINGS))}")
     return found
+
+
+def _refuse_overwriting(pictures: list[Path], out: Path) -> None:
+    targets = [out / f"{path.stem}.png" for path in pictures]
+    twice = [str(target) for target in set(targets) if targets.count(target) > 1]
+    own = [str(path) for path in pictures if path.resolve() in {target.resolve() for target in targets}]
+    if twice or own:
+        raise UserError(
+            f"panels would overwrite {', '.join((own or twice)[:3])}",
+            "out is the pictures' own folder" if own else "pictures differ only in their ending",
+            "choose another folder: out=...",
+        )
 
 
 def _read(path: Path, size: tuple[int, ...]) -> torch.Tensor:

@@ -1,11 +1,12 @@
 """Which weights are judged, and on what: never selected on test data unless that is what is asked and said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import ModelCheckpoint
 
+from src.callbacks.history import read_history
 from src.errors import UserError
 
 NEEDS = {"last": None, "mean10": "test", "best": "holdout"}
@@ -41,11 +42,7 @@ def check_protocol(config: Mapping[str, Any]) -> None:
 
 
 def judge(
-    trainer: pl.Trainer,
-    stage: pl.LightningModule,
-    data: pl.LightningDataModule,
-    protocol: str,
-    rows: Sequence[Mapping[str, Any]],
+    trainer: pl.Trainer, stage: pl.LightningModule, data: pl.LightningDataModule, protocol: str, folder: Path
 ) -> dict[str, float]:
     """Return the run's metrics on the test split, as <task>/<metric>.
 
@@ -54,20 +51,19 @@ def judge(
         stage: the stage; under ``best`` it holds the selected weights afterwards.
         data: the data.
         protocol: ``last``, ``mean10`` or ``best``.
-        rows: the history, one mapping per epoch.
+        folder: the run directory, with metrics.csv and checkpoints.
+
+    Raises:
+        UserError: under ``best``, no epoch was selected.
     """
     if protocol == "mean10":
-        last = rows[-10:]
-        keys = [key for key in last[-1] if key.startswith("val/") and key != "val/score"]
+        last = read_history(folder / "metrics.csv")[-10:] if trainer.is_global_zero else []
+        keys = [key for key in last[-1] if key.startswith("val/") and key != "val/score"] if last else []
         return {key.removeprefix("val/"): sum(float(row[key]) for row in last) / len(last) for key in keys}
-    path = _best_checkpoint(trainer) if protocol == "best" else None
-    trainer.test(stage, data, ckpt_path=path, verbose=False, weights_only=True)
+    best = folder / "checkpoints" / "best.ckpt"
+    if protocol == "best" and not best.exists():
+        raise UserError(f"there is no {best}", "no epoch was validated on the held-out images")
+    trainer.test(stage, data, ckpt_path=str(best) if protocol == "best" else None, verbose=False, weights_only=True)
     return {
         key.removeprefix("test/"): float(v) for key, v in trainer.callback_metrics.items() if key.startswith("test/")
     }
-
-
-def _best_checkpoint(trainer: pl.Trainer) -> str:
-    checkpoint = trainer.checkpoint_callbacks[-1]
-    assert isinstance(checkpoint, ModelCheckpoint)
-    return checkpoint.best_model_path

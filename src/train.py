@@ -1,9 +1,10 @@
 """Train a teacher or a student: python -m src.train stage=teacher task=depth."""
 
 import logging
+import statistics
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from src import cli
-from src.build import build_data, build_stage, build_trainer, check_store, task_configs
-from src.callbacks.history import History
+from src.build import build_data, build_stage, build_trainer, task_configs
+from src.callbacks.history import read_history
 from src.data.module import DenseDataModule
 from src.errors import UserError
 from src.files import write_atomically, write_json
 from src.protocol import check_protocol, judge
 from src.runs import directory
-from src.runs.describe import content_mark, dataset_identity, describe, handed_on, title
+from src.runs.describe import dataset_identity, describe, handed_on, title
+from src.runs.processes import refuse_launched_processes
 from src.runs.record import Run, find_runs, fingerprint, read_run, write_record
-from src.runs.teachers import check_same_data, find_teachers
+from src.runs.teachers import find_teachers
 from src.runs.weights import build_tasks, save_weights
 from src.stages.base import DenseStage
-from src.values import check_values
+from src.values import require_at_least_one
 
 Config = dict[str, Any]
 
@@ -33,44 +35,50 @@ Config = dict[str, Any]
 def train(composed: DictConfig) -> None:
     """Run the stage that the config describes, from data to judged metrics, in a directory of its own."""
     hydra = HydraConfig.get()
+    overrides = list(hydra.overrides.task)
     multirun = hydra.mode == RunMode.MULTIRUN
     folder = Path(hydra.sweep.dir) / hydra.sweep.subdir if multirun else Path(hydra.run.dir)
-    check_values(composed, "train", hydra.overrides.task)
-    config = _config_of_run(composed, folder)
+    config = _config_of_run(composed, folder, overrides)
     check_protocol(config)
+    require_at_least_one(**{"trainer.max_epochs": config["trainer"]["max_epochs"]})
     if multirun:
-        _refuse_launched_processes(config["trainer"])
-    mark = fingerprint(config)
+        refuse_launched_processes(config["trainer"])
+    tasks = build_tasks(task_configs(config))
+    data = build_data(config, tasks)
+    dataset = dataset_identity(config, data.store.manifest)
+    teachers = _teachers(config, tasks, dataset, overrides)
+    mark = fingerprint(config, dataset["content"], teachers)
     if config["reuse"] and (done := _finished(Path(config["paths"]["runs"]), mark)):
         print(f"already trained: {title(config)} -> {done.path}")
         return
-    tasks = build_tasks(task_configs(config))
-    check_store(config)
-    teachers = _teachers(config, tasks, hydra.overrides.task)
-    data = build_data(config, tasks)
-    check_same_data(teachers, content_mark(data.store.manifest), hydra.overrides.task)
     stage = build_stage(config, tasks, teachers)
     trainer = build_trainer(config, folder)
-    about = describe(config, data, stage, teachers, mark)
+    about = describe(config, data, stage, teachers, mark, overrides)
     if trainer.is_global_zero:
         write_atomically(folder / "config.yaml", OmegaConf.to_yaml(config))
         write_record(folder, about, status="running")
-        print(f"{title(config)} -> {folder}", flush=True)
+        print(
+            f"{title(config)} -> {folder}", *(f"  {t}: {run.path}" for t, run in teachers.items()), sep="\n", flush=True
+        )
     _fit(trainer, stage, data, folder, about)
 
 
-def _config_of_run(composed: DictConfig, folder: Path) -> Config:
-    """Resolve the config; a resumed run keeps the one it started with."""
+def _config_of_run(composed: DictConfig, folder: Path, overrides: Sequence[str]) -> Config:
+    """Resolve the config; a resumed run keeps the one it started with, its teachers included."""
     if composed.resume is None:
         return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-    saved = folder / "config.yaml"
-    if not saved.exists():
-        raise UserError(f"there is no run to resume in {folder}", "it holds no config.yaml")
-    run = read_run(folder)
-    if run and run.finished:
+    run, saved = read_run(folder), folder / "config.yaml"
+    if run is None or not saved.exists():
+        raise UserError(f"there is no run to resume in {folder}", "it holds no run.json and config.yaml")
+    if run.finished:
         raise UserError(f"{folder} has finished", "there is nothing left to resume")
+    others = [o for o in overrides if not o.startswith(("resume=", "stage=", "paths."))]
+    if others:
+        raise UserError(
+            f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
+        )
     config: Any = OmegaConf.to_container(OmegaConf.load(saved))
-    return config | {"resume": str(folder)}
+    return config | {"resume": str(folder), "reuse": False, "teachers": run.about["teachers"]}
 
 
 def _fit(trainer: pl.Trainer, stage: DenseStage, data: DenseDataModule, folder: Path, about: Config) -> None:
@@ -80,52 +88,43 @@ def _fit(trainer: pl.Trainer, stage: DenseStage, data: DenseDataModule, folder: 
     status = "failed"
     try:
         trainer.fit(stage, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-        status = "trained"
+        results = judge(trainer, stage, data, about["protocol"], folder)
+        status = "finished"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         raise
     finally:
-        if trainer.is_global_zero and status != "trained":
-            save_weights(folder / "weights.pt", stage.network, handed_on(about))
-            write_record(folder, about, status=status)
-            again = f"python -m src.train stage={about['stage']} resume={folder}"
-            print(f"{status} in epoch {trainer.current_epoch + 1}; go on with: {again}", flush=True)
-    history = next(c for c in _callbacks(trainer) if isinstance(c, History))
-    results = judge(trainer, stage, data, about["protocol"], history.rows)
+        if trainer.is_global_zero and status != "finished":
+            _leave_usable(trainer, stage, folder, about, status)
     if not trainer.is_global_zero:
         return
     save_weights(folder / "weights.pt", stage.network, handed_on(about))
     write_json(folder / "metrics.json", {"protocol": about["protocol"], "split": "test", "metrics": results})
-    seconds, speed = round(time.perf_counter() - started, 1), round(history.images_per_second, 1)
+    speeds = [float(row["images_per_second"]) for row in read_history(folder / "metrics.csv")]
+    seconds, speed = round(time.perf_counter() - started, 1), round(statistics.median(speeds), 1)
     write_record(folder, about, status="finished", seconds=seconds, images_per_second=speed)
     print(f"finished in {seconds:.0f} s: " + "  ".join(f"{k} {results[k]:.4g}" for k in about["headlines"]), flush=True)
 
 
-def _callbacks(trainer: pl.Trainer) -> list[pl.Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]
+def _leave_usable(trainer: pl.Trainer, stage: DenseStage, folder: Path, about: Config, status: str) -> None:
+    if trainer.global_step > 0:  # else this process has neither trained nor restored, and may hide better weights
+        save_weights(folder / "weights.pt", stage.network, handed_on(about))
+    write_record(folder, about, status=status)
+    again = f"python -m src.train stage={about['stage']} resume={folder}"
+    print(f"{status} in epoch {trainer.current_epoch + 1}; go on with: {again}", flush=True)
 
 
-def _teachers(config: Config, tasks: Iterable[str], overrides: list[str]) -> dict[str, Run]:
+def _teachers(config: Config, tasks: Iterable[str], dataset: Config, overrides: Sequence[str]) -> dict[str, Run]:
     if config["stage"]["name"] != "student" or not config["distillation"]["levels"]:
         return {}
-    wanted = {"dataset": dataset_identity(config), "model": config["model"], "seed": config["seed"]}
-    return find_teachers(Path(config["paths"]["runs"]), dict.fromkeys(tasks, wanted), config["teachers"], overrides)
+    same = {"dataset": dataset, "model": config["model"], "seed": config["seed"]}
+    if config["names"]["debug"] is None:
+        same["debug"] = None  # what a debug run has trained is no teacher
+    return find_teachers(Path(config["paths"]["runs"]), dict.fromkeys(tasks, same), config["teachers"], overrides)
 
 
 def _finished(root: Path, mark: str) -> Run | None:
     return next((run for run in find_runs(root) if run.finished and run.about.get("fingerprint") == mark), None)
-
-
-def _refuse_launched_processes(trainer: Config) -> None:
-    """Lightning starts further ranks with the parent's command line, where a sweep may draw other values."""
-    strategy, devices = str(trainer["strategy"]), trainer["devices"]
-    launched = not any(word in strategy for word in ("spawn", "fork", "notebook", "auto"))
-    if launched and devices not in (1, "1"):
-        raise UserError(
-            f"strategy {strategy} with {devices} devices does not work under a multirun",
-            "the processes it launches compose their config anew and could train different jobs",
-            "use trainer=ddp_spawn, or trainer.devices=1 per job, or start each job by itself without -m",
-        )
 
 
 def main() -> None:

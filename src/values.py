@@ -1,34 +1,40 @@
-"""Catches values of the wrong kind before they fail deep inside a library."""
+"""Catches values of the wrong kind before they fail, or pass for something else, deep inside a library."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
-from src.cli import CONF
 from src.errors import UserError
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def check_values(config: DictConfig, config_name: str, overrides: Sequence[str]) -> None:
-    """Raise UserError where the command line gives text for what is a number by default.
+    """Raise UserError where the command line gives text for what is a number, or true or false, by default.
 
     The defaults are those of the same choice of options, composed without the command line's values.
     """
-    valued = [o.split("=", 1)[0] for o in overrides if "." in o.split("=", 1)[0] or not _is_choice(o)]
-    choices = [override for override in overrides if override.split("=", 1)[0] not in valued]
+    keys = [override.split("=", 1)[0] for override in overrides]
+    valued = [key for key in keys if not (CONF / key.lstrip("+~").split("@")[0]).is_dir()]
+    choices = [override for override, key in zip(overrides, keys, strict=True) if key not in valued]
     defaults = compose(config_name, choices)
     for key in valued:
         name = key.lstrip("+~")
         default, value = (_plain(OmegaConf.select(tree, name)) for tree in (defaults, config))
-        if isinstance(default, int | float) and not isinstance(default, bool) and isinstance(value, str):
-            raise UserError(f"{name}={value} is not a number", f"the default is {default}", f"{name}={default}")
+        if isinstance(value, str) and isinstance(default, int | float):
+            kind = "true or false" if isinstance(default, bool) else "a number"
+            raise UserError(f"{name}={value} is not {kind}", f"the default is {default}", f"{name}={default}")
+
+
+def require_at_least_one(**values: int) -> None:
+    """Raise UserError for a count below 1, by its name."""
+    for name, value in values.items():
+        if value < 1:
+            raise UserError(f"{name}={value} makes no sense", "it must be at least 1")
 
 
 def _plain(value: Any) -> Any:
     return None if OmegaConf.is_config(value) else value
-
-
-def _is_choice(override: str) -> bool:
-    """Whether an override chooses an option of a group; otherwise it sets a value."""
-    return (CONF / override.split("=", 1)[0].lstrip("+~").split("@")[0]).is_dir()

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from src.data.augmentation import Augmentation
+from src.errors import UserError
 from src.tasks.depth import Depth
 from src.tasks.normal import Normal
 from src.tasks.semantic import Semantic
@@ -113,5 +114,5 @@ def test_depth_of_a_scaled_crop_agrees_with_a_camera_that_is_nearer() -> None:
 
 
 def test_scales_below_one_are_refused() -> None:
-    with pytest.raises(ValueError, match="beyond the image"):
+    with pytest.raises(UserError, match="beyond the image"):
         Augmentation(scales=[0.5, 1.0])

@@ -73,3 +73,13 @@ def test_weights_that_do_not_fit_are_refused(run_path, tmp_path) -> None:
     torch.save(content, tmp_path / "weights.pt")
     with pytest.raises(UserError, match="do not fit"):
         load_network(tmp_path / "weights.pt")
+
+
+def test_predict_does_not_overwrite_the_users_pictures(workspace: Workspace, run_path) -> None:
+    picture = workspace.root / "a.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    before = picture.read_bytes()
+    result = workspace.call("predict", f"run={run_path}", f"images={workspace.root}", f"out={workspace.root}")
+    assert result.code == 1
+    assert "overwrite" in result.out
+    assert picture.read_bytes() == before

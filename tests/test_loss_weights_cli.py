@@ -32,7 +32,7 @@ def test_what_is_balanced_may_include_alignment_under_accumulation(trained: Work
 
 
 def test_a_gradient_method_trains_a_compiled_trunk(trained: Workspace) -> None:
-    trained.train("stage=student", "loss_weights=mgda", "compile=aot_eager", "pictures.count=0")
+    trained.train("stage=student", "loss_weights=mgda", "compile=true", "compile_backend=aot_eager", "pictures.count=0")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_killed_and_resumed_equals_never_killed(trained: Workspace, loss_weights
     one, two = (torch.load(run / "weights.pt", weights_only=True)["state_dict"] for run in (whole, killed))
     for key, value in one.items():
         torch.testing.assert_close(two[key], value, rtol=0, atol=0, msg=key)
+    assert read_json(killed / "run.json")["teachers"] == read_json(whole / "run.json")["teachers"]
     again = trained.call("train", "stage=student", f"resume={killed}")
     assert again.code == 1
     assert "has finished" in again.out
@@ -68,6 +69,9 @@ def test_an_interrupted_run_leaves_weights_and_says_how_to_go_on(trained: Worksp
     out = process.communicate(timeout=60)[0]
     run = (set(trained.runs()) - before).pop()
     assert process.returncode not in (0, None)
+    refused = trained.call("train", "stage=student", f"resume={run}", "trainer.max_epochs=3")
+    assert refused.code == 1
+    assert "trainer.max_epochs=3" in refused.out
     assert f"resume={run}" in out
     assert read_json(run / "run.json")["status"] == "interrupted"
     store = trained.root / "data" / "rooms-32x48"
@@ -94,6 +98,16 @@ def test_two_processes_give_the_metrics_of_one(trained: Workspace) -> None:
 def test_distillation_trains_on_two_processes(trained: Workspace, loss_weights: str) -> None:
     result = trained.run("train", *TINY, *DDP, "stage=student", f"loss_weights={loss_weights}", "dataset.batch_size=2")
     assert result.code == 0, result.out
+
+
+def test_judging_by_the_last_ten_epochs_works_on_two_processes(trained: Workspace) -> None:
+    options = ("protocol=mean10", "dataset.batch_size=2", "label=mean of two")
+    result = trained.run("train", *TINY, *DDP, "stage=student", "distillation=none", *options)
+    assert result.code == 0, result.out
+    run = next(r for r in trained.runs() if read_json(r / "run.json").get("label") == "mean of two")
+    judged, last = read_json(run / "metrics.json"), rows(run)[-1]
+    assert judged["protocol"] == "mean10"
+    assert judged["metrics"]["depth/rmse"] == pytest.approx(float(last["val/depth/rmse"]))
 
 
 def test_a_sweep_runs_on_spawned_processes(trained: Workspace) -> None:

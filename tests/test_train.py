@@ -22,7 +22,7 @@ def test_a_run_directory_holds_all_that_a_result_needs(trained: Workspace) -> No
     teacher = next(run for run in trained.runs() if read_json(run / "run.json")["task"] == "depth")
     about = read_json(teacher / "run.json")
     assert about["status"] == "finished"
-    assert about["versions"]["torch"] == torch.__version__.split("+")[0] or about["versions"]["torch"]
+    assert about["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert {"git", "seed", "command", "started", "protocol", "fingerprint"} <= set(about)
     assert "size:\n  - 32\n  - 48" in (teacher / "config.yaml").read_text()
     metrics = read_json(teacher / "metrics.json")
@@ -48,7 +48,7 @@ def test_student_is_distilled_and_hands_on_neither_teachers_nor_adaptors(trained
     groups = {group["name"]: group for group in checkpoint["optimizer_states"][0]["param_groups"]}
     assert groups["adaptors"]["weight_decay"] == 5e-4
     assert groups["network"]["weight_decay"] == 0
-    assert groups["adaptors"]["initial_lr"] == 10 * groups["network"]["initial_lr"]
+    assert (groups["adaptors"]["initial_lr"], groups["network"]["initial_lr"]) == (0.01, 0.002)
 
 
 def test_teachers_are_unchanged_by_their_student(trained: Workspace) -> None:
@@ -73,7 +73,6 @@ def test_plain_baseline_needs_no_teacher(workspace: Workspace) -> None:
         (("seed=7",), "seed is 0, not 7"),
         (("model.filters=[4,6,8,10]",), "model.filters is [4, 6, 8, 8], not [4, 6, 8, 10]"),
         (("dataset.size=[48,64]",), "dataset.size is [32, 48], not [48, 64]"),
-        (("dataset.classes=40",), "dataset.classes is 13, not 40"),
     ],
 )
 def test_incompatible_teachers_are_named_with_the_commands_that_train_others(
@@ -97,7 +96,7 @@ def test_missing_teachers_leave_nothing_behind(workspace: Workspace) -> None:
     command = next(line for line in result.out.splitlines() if "task=depth" in line)
     assert "adaptor" not in command
     assert "model.filters=[4,6,8,8]" in command
-    assert not list(workspace.root.rglob("*.json"))
+    assert not list(workspace.root.rglob("run.json"))
 
 
 def test_the_printed_command_trains_the_missing_teacher(workspace: Workspace) -> None:
@@ -128,7 +127,7 @@ def test_the_printed_command_trains_the_missing_teacher(workspace: Workspace) ->
         ("loss_weights=fixed", "loss_weights.weights.normal=10"),
         ("trainer.precision=bf16-mixed",),
         ("trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=1.0"),
-        ("compile=aot_eager", "distillation=none"),
+        ("compile=true", "compile_backend=aot_eager", "distillation=none"),
         ("protocol=best", "dataset.validation=holdout", "dataset.holdout=0.3"),
         ("protocol=mean10", "trainer.max_epochs=2"),
         ("tasks=semantic_depth",),
@@ -176,6 +175,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         (("stage=student", "protocol=mean10", "dataset.validation=none"), "dataset.validation=test"),
         (("stage=student", "protocol=sharpest"), "sharpest"),
         (("stage=student", "trainer.max_epochs=many"), "trainer.max_epochs=many is not a number"),
+        (("stage=student", "reuse=no"), "reuse=no is not true or false"),
+        (("stage=student", "dataset.validation=hodlout"), "hodlout"),
+        (("stage=student", "distillation.teacher_batchnorm=running"), "running"),
+        (("stage=student", "trainer.precision=fp16"), "fp16"),
+        (("stage=student", "augmentation=scale_flip", "augmentation.scales=[0.5]"), "0.5"),
+        (("stage=student", "dataset.size=64"), "dataset.size"),
+        (("stage=student", "dataset.batch_size=0"), "at least 1"),
+        (("stage=student", "dataset.classes=40"), "no label40"),
+        (("stage=student", "trainer.max_epochs=0"), "at least 1"),
         (("stage=student", "seed=x"), "seed=x is not a number"),
         (("stage=student", "optimiser.lr=1e-3x"), "the default is 0.002"),
         (("stage=student", "distillation.levels={middle: middle}"), "middle"),
@@ -205,10 +213,37 @@ def test_a_users_mistake_gets_a_message_and_no_trace(
     assert trained.runs() == before
 
 
-def test_ddp_is_refused_under_a_multirun(trained: Workspace) -> None:
+@pytest.mark.parametrize("several", [("trainer=ddp",), ("trainer.devices=2",)], ids=["ddp", "auto"])
+def test_ddp_is_refused_under_a_multirun(trained: Workspace, several: tuple[str, ...]) -> None:
     result = trained.call(
-        "train", "-m", *TINY, "stage=student", "adaptor=linear,mlp", "trainer=ddp", "trainer.accelerator=cpu"
+        "train", "-m", *TINY, "stage=student", "adaptor=linear,mlp", *several, "trainer.accelerator=cpu"
     )
     assert result.code == 1
     for way_out in ("trainer=ddp_spawn", "trainer.devices=1", "without -m"):
         assert way_out in result.out
+
+
+def test_a_debug_teacher_serves_no_real_student(workspace: Workspace) -> None:
+    for task in ("semantic", "depth", "normal"):
+        workspace.train("stage=teacher", f"task={task}", "debug=batch")
+    result = workspace.call("train", *TINY, "stage=student")
+    assert result.code == 1
+    assert "debug is batch, not None" in result.out
+    workspace.train("stage=student", "debug=batch")
+
+
+def test_reuse_looks_at_teachers_and_values(trained: Workspace) -> None:
+    run = trained.train("stage=student", "label=reuse")
+    first = read_json(run / "run.json")["teachers"]["depth"]
+    same = trained.call("train", *TINY, "stage=student", "label=reuse", "reuse=true")
+    assert "already trained" in same.out
+    other = trained.train("stage=teacher", "task=depth", "optimiser.lr=0.01", "label=other")
+    changed = trained.call("train", *TINY, "stage=student", "label=reuse", f"+teachers.depth={other}", "reuse=true")
+    assert "already trained" not in changed.out
+    back = trained.call("train", *TINY, "stage=student", "label=reuse", f"+teachers.depth={first}", "reuse=true")
+    assert "already trained" in back.out
+    (other / "run.json").unlink()  # the other tests' teachers stay the newest
+
+
+def test_fixed_weights_go_with_two_tasks(trained: Workspace) -> None:
+    trained.train("stage=student", "tasks=semantic_depth", "loss_weights=fixed", "loss_weights.weights.depth=3")

@@ -17,7 +17,7 @@ class Fixed(LossWeighting):
     def __init__(self, tasks: Sequence[str], weights: Mapping[str, float] | None = None) -> None:
         super().__init__(tasks)
         weights = dict(weights or {})
-        unknown = sorted(set(weights) - set(tasks))
+        unknown = sorted(task for task in set(weights) - set(tasks) if weights[task] != 1)  # 1 is the yaml's default
         if unknown:
             raise UserError(
                 f"loss_weights.weights names unknown tasks: {', '.join(unknown)}",

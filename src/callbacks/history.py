@@ -22,15 +22,11 @@ class History(pl.Callback):
         self.path, self.print_lines = path, print_lines
         self.rows: list[dict[str, Any]] = []
         self.started = 0.0
-        self.images = 0
-        self.seconds = 0.0
         self.validated = False
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Take over the rows of the epochs that a resumed run has behind it."""
-        if self.path.exists():
-            with self.path.open(newline="") as stream:
-                self.rows = [row for row in csv.DictReader(stream) if int(row["epoch"]) < trainer.current_epoch]
+        self.rows = [row for row in read_history(self.path) if int(row["epoch"]) < trainer.current_epoch]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Start the epoch's clock and remember its learning rates, which are stepped before it ends."""
@@ -52,7 +48,6 @@ class History(pl.Callback):
             return
         batches = int(trainer.num_training_batches)
         images = batches * trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
-        self.images, self.seconds = self.images + images, self.seconds + self.epoch_seconds
         row: dict[str, Any] = {
             "epoch": trainer.current_epoch,
             "images_per_second": round(images / self.epoch_seconds, 2),
@@ -65,11 +60,6 @@ class History(pl.Callback):
         if self.print_lines:
             print(_line(self.rows[-1], trainer.max_epochs or 0), flush=True)
 
-    @property
-    def images_per_second(self) -> float:
-        """Training throughput over this process's whole life, without validation."""
-        return self.images / self.seconds if self.seconds else 0.0
-
     def _write(self) -> None:
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
         text = io.StringIO()
@@ -77,6 +67,14 @@ class History(pl.Callback):
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomically(self.path, text.getvalue())
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of a metrics.csv; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:

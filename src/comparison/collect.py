@@ -1,6 +1,7 @@
 """From run directories to one row per method."""
 
 import statistics
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Setting:
     network: str
     epochs: int
     protocol: str
+    mark: str = ""
+    """Hash of the network's config and of the training data, which a name alone does not fix."""
 
 
 @dataclass
@@ -64,10 +67,13 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run]) -> list[Comparison]:
-    """Group finished runs by setting and methods; a newer run of the same method and seed replaces an older one."""
+    """Group finished runs by setting and methods; a newer run of the same method and seed replaces an older one.
+
+    A method is its options and the values that were set for it; a debug run is none.
+    """
     groups: dict[Setting, dict[Member, Run]] = defaultdict(dict)
     for run in runs:
-        if run.finished and run.results:
+        if run.finished and run.results and not run.about.get("debug"):
             member = (_method(run.about), tuple(run.about["task_configs"]), run.about["seed"])
             groups[_setting(run.about)][member] = run
     return [_comparison(setting, members) for setting, members in groups.items()]
@@ -81,6 +87,7 @@ def _setting(about: Mapping[str, Any]) -> Setting:
         about["names"]["model"],
         about["epochs"],
         about["protocol"],
+        f"{zlib.crc32(repr((about.get('model'), dataset.get('content'))).encode()):08x}",
     )
 
 
@@ -94,7 +101,8 @@ def _method(about: Mapping[str, Any]) -> str:
     if names["distillation"] != "none":
         extras = [names[k] for k, usual in (("adaptor", "linear"), ("distance", "normalised")) if names[k] != usual]
         method = ", ".join([method, *extras]) + ")"
-    return method if names["loss_weights"] == "uniform" else f"{method} + {names['loss_weights']}"
+    method = method if names["loss_weights"] == "uniform" else f"{method} + {names['loss_weights']}"
+    return " ".join([method, *(f"[{value}]" for value in about.get("values", ()))])
 
 
 def _comparison(setting: Setting, members: Mapping[Member, Run]) -> Comparison:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from src.errors import UserError
 from src.tasks.base import Task
 
 Batch = dict[str, Tensor]
@@ -25,7 +26,7 @@ class Augmentation:
 
     def __init__(self, scales: Sequence[float] = (1.0,), flip: float = 0.0) -> None:
         if min(scales) < 1:
-            raise ValueError("scales below 1 would look beyond the image")
+            raise UserError(f"augmentation.scales={list(scales)} would look beyond the image", "a scale is at least 1")
         self.scales = tuple(scales)
         self.flip = flip
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytorch_lightning as pl
 import torch
@@ -15,8 +15,11 @@ from src.data.split import PackedSplit, hold_out
 from src.data.store import PackedStore
 from src.errors import UserError
 from src.tasks.base import Task
+from src.values import require_at_least_one
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which pretrained encoders expect
+
+Validation = Literal["test", "holdout", "none"]
 
 
 class DenseDataModule(pl.LightningDataModule):
@@ -39,7 +42,7 @@ class DenseDataModule(pl.LightningDataModule):
         tasks: Mapping[str, Task],
         batch_size: int,
         augmentation: Augmentation,
-        validation: Literal["test", "holdout", "none"] = "test",
+        validation: Validation = "test",
         holdout: float = 0.1,
         workers: int = 0,
         seed: int = 0,
@@ -47,20 +50,24 @@ class DenseDataModule(pl.LightningDataModule):
         super().__init__()
         self.store, self.tasks, self.augmentation = store, dict(tasks), augmentation
         self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        if validation not in get_args(Validation):
+            raise UserError(f"dataset.validation={validation} is unknown", f"choose one of {get_args(Validation)}")
+        require_at_least_one(batch_size=batch_size)
         self.validation = validation
         modalities = {"image": "image"} | {name: task.modality for name, task in tasks.items()}
         self.train_set = PackedSplit(store, "train", modalities)
         self.test_set = PackedSplit(store, "test", modalities)
         self.held_out = hold_out(len(self.train_set), holdout) if validation == "holdout" else []
         self.train_indices = sorted(set(range(len(self.train_set))) - set(self.held_out))
-        if batch_size > len(self.train_indices):
-            raise UserError(
-                f"a batch of {batch_size} is larger than the training split of {len(self.train_indices)} images",
-                mend=f"dataset.batch_size={len(self.train_indices)}",
-            )
+        self._require_batches(world=1)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Load training batches in an order drawn from seed and epoch; an incomplete last batch is left out."""
+        """Load training batches in an order drawn from seed and epoch; an incomplete last batch is left out.
+
+        Raises:
+            UserError: the processes share too few images for a batch each.
+        """
+        self._require_batches(self.trainer.world_size if self.trainer else 1)
         return self._loader(self.train_set, self.train_indices, train=True)
 
     def val_dataloader(self) -> DataLoader[Any] | list[Any]:
@@ -83,6 +90,14 @@ class DenseDataModule(pl.LightningDataModule):
         """Turn stored values into network input (N, 3, H, W) and one target per task."""
         targets = {name: task.target(stored[name]) for name, task in self.tasks.items()}
         return {"image": normalise(stored["image"])} | targets
+
+    def _require_batches(self, world: int) -> None:
+        each = len(self.train_indices) // world
+        if each < self.batch_size:
+            raise UserError(
+                f"a batch of {self.batch_size} is larger than the {each} training images of each process",
+                mend=f"dataset.batch_size={max(each, 1)}",
+            )
 
     def _loader(self, dataset: PackedSplit, indices: list[int], train: bool) -> DataLoader[Any]:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

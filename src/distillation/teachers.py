@@ -1,11 +1,12 @@
 """Single-task networks that are frozen and only ever asked for features."""
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
 
+from src.errors import UserError
 from src.models.base import Features, MultiTaskNetwork
 
 BatchNormMode = Literal["eval", "batch"]
@@ -25,6 +26,8 @@ class FrozenTeachers(nn.Module):
         self, networks: Mapping[str, MultiTaskNetwork], levels: set[str], batchnorm: BatchNormMode = "eval"
     ) -> None:
         super().__init__()
+        if batchnorm not in get_args(BatchNormMode):
+            raise UserError(f"teacher_batchnorm={batchnorm} is unknown", f"choose one of {get_args(BatchNormMode)}")
         self.networks = nn.ModuleDict(networks)
         self.until = {task: _deepest(network, levels) for task, network in networks.items()}
         self.requires_grad_(False)

@@ -1,7 +1,7 @@
 """What a run says of itself in run.json, on its weights, and on the terminal."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.build import task_configs
@@ -12,21 +12,42 @@ from src.stages.base import DenseStage
 
 Config = Mapping[str, Any]
 IDENTITY = ("name", "size", "classes")
+METHOD_KEYS = (
+    "distillation.",
+    "adaptor.",
+    "distance.",
+    "loss_weights.",
+    "optimiser.",
+    "schedule.",
+    "augmentation.",
+    "dataset.batch_size",
+    "trainer.gradient_clip_val",
+    "trainer.accumulate_grad_batches",
+)
 
 
-def dataset_identity(config: Config) -> dict[str, Any]:
-    """Return what of the config a teacher's and a student's dataset must share."""
-    return {key: config["dataset"][key] for key in IDENTITY}
+def dataset_identity(config: Config, manifest: Manifest) -> dict[str, Any]:
+    """Return what a teacher's and a student's dataset must share.
 
-
-def content_mark(manifest: Manifest) -> str:
-    """Hash the checksums of a store's training arrays: the same for the same data, wherever it lies."""
+    ``content`` hashes the checksums of the training arrays: the same for the same data, wherever it lies.
+    """
     sums = {name: file.crc32 for name, file in sorted(manifest.splits["train"].arrays.items())}
-    return f"{zlib.crc32(repr(sums).encode()):08x}"
+    content = f"{zlib.crc32(repr(sums).encode()):08x}"
+    return {key: config["dataset"][key] for key in IDENTITY} | {"content": content}
+
+
+def method_values(overrides: Sequence[str]) -> list[str]:
+    """Pick, of a command's overrides, the values that make it another method: not its options, data, seed or places."""
+    return [o for o in overrides if "." in o.split("=", 1)[0] and o.lstrip("+").startswith(METHOD_KEYS)]
 
 
 def describe(
-    config: Config, data: DenseDataModule, stage: DenseStage, teachers: Mapping[str, Run], fingerprint: str
+    config: Config,
+    data: DenseDataModule,
+    stage: DenseStage,
+    teachers: Mapping[str, Run],
+    fingerprint: str,
+    overrides: Sequence[str],
 ) -> dict[str, Any]:
     """Describe the run for run.json."""
     configs, manifest = task_configs(config), data.store.manifest
@@ -35,7 +56,7 @@ def describe(
         "stage": config["stage"]["name"],
         "task": next(iter(configs)) if config["stage"]["name"] == "teacher" else None,
         "task_configs": configs,
-        "dataset": dataset_identity(config) | {"content": content_mark(manifest)},
+        "dataset": dataset_identity(config, manifest),
         "source": manifest.source,
         "labels": {modality: list(labels.names) for modality, labels in manifest.labels.items()},
         "units": dict(manifest.units),
@@ -46,6 +67,8 @@ def describe(
         "teachers": {task: str(run.path) for task, run in teachers.items()},
         "parameters": sum(p.numel() for p in stage.network.parameters()),
         "fingerprint": fingerprint,
+        "debug": config["names"]["debug"],
+        "values": method_values(overrides),
         **describe_environment(),
     }
 

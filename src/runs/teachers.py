@@ -16,9 +16,7 @@ STUDENT_ONLY = (
     "distance",
     "loss_weights",
     "teachers",
-    "+teachers",
     "resume",
-    "protocol",
 )
 
 
@@ -57,18 +55,6 @@ def find_teachers(
     return found
 
 
-def check_same_data(teachers: Mapping[str, Run], content: str, overrides: Sequence[str]) -> None:
-    """Raise UserError for teachers that were trained on other data under the same dataset name."""
-    other = {task: run for task, run in teachers.items() if run.about["dataset"].get("content") != content}
-    if other:
-        raise UserError(
-            f"the teachers of {', '.join(other)} were trained on other data",
-            "; ".join(f"{run.path} saw training data {run.about['dataset'].get('content')}" for run in other.values())
-            + f"; the store holds {content}",
-            "\n".join(teacher_command(task, overrides) for task in other),
-        )
-
-
 def mismatches(about: Mapping[str, Any], conditions: Mapping[str, Any]) -> list[str]:
     """Say in what a run's record differs from ``conditions``; nested keys are compared one by one."""
     differences = []
@@ -83,7 +69,7 @@ def mismatches(about: Mapping[str, Any], conditions: Mapping[str, Any]) -> list[
 
 def teacher_command(task: str, overrides: Sequence[str]) -> str:
     """Give the command that trains the teacher of ``task`` under the same overrides."""
-    kept = [f"'{o}'" if set(o) & set("[]{}*? ") else o for o in overrides if not o.startswith(STUDENT_ONLY)]
+    kept = [f"'{o}'" if set(o) & set("[]{}*? ") else o for o in overrides if not o.lstrip("+").startswith(STUDENT_ONLY)]
     return " ".join(["python -m src.train stage=teacher", f"task={task}", *kept])
 
 

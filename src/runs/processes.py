@@ -1,0 +1,32 @@
+"""Sweeps and several processes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from src.errors import UserError
+
+STARTED_FROM_THE_PARENT = ("spawn", "fork", "notebook")
+
+
+def refuse_launched_processes(trainer: Mapping[str, Any]) -> None:
+    """Raise UserError where Lightning would launch further processes under a multirun.
+
+    It starts them with the parent's command line, so that where a sweep draws values the ranks would train
+    different configurations, silently. ``auto`` becomes ddp for more than one device.
+    """
+    strategy = str(trainer["strategy"])
+    if any(word in strategy for word in STARTED_FROM_THE_PARENT) or _count(trainer["devices"]) <= 1:
+        return
+    raise UserError(
+        f"strategy {strategy} with devices={trainer['devices']} does not work under a multirun",
+        "the processes it launches compose their config anew and could train different jobs",
+        "use trainer=ddp_spawn, or trainer.devices=1 per job, or start each job by itself without -m",
+    )
+
+
+def _count(devices: Any) -> int:
+    if isinstance(devices, list):
+        return len(devices)
+    return torch.cuda.device_count() if str(devices) in ("auto", "-1") else int(devices)
