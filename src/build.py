@@ -5,16 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from rich.console import Console
 
-from src.callbacks.history import History
-from src.callbacks.panels import Panels
-from src.callbacks.progress import LossBar
 from src.data.module import DenseDataModule, open_store
 from src.data.pack import pack
 from src.data.sources.base import Source
@@ -23,8 +16,6 @@ from src.distillation.alignment import Alignment
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
 from src.models.base import MultiTaskNetwork
-from src.runs.checkpoints import AtomicCheckpoints
-from src.runs.hardware import choose_precision
 from src.runs.record import Run
 from src.runs.weights import build_network, load_network
 from src.stages.base import DenseStage
@@ -129,46 +120,4 @@ def build_distillation(config: Config, network: MultiTaskNetwork, teachers: Mapp
     schedule = instantiate(settings["adaptor_schedule"])
     return Distillation(
         frozen, alignment, settings["weights"], settings["balanced"], settings["adaptor_optimiser"], schedule
-    )
-
-
-def build_trainer(config: Config, folder: Path) -> pl.Trainer:
-    """Build the trainer with its history, pictures and checkpoint in ``folder``."""
-    pictures = config["pictures"]
-    in_terminal = Console().is_terminal
-    callbacks: list[Callback] = [
-        History(folder / "metrics.csv", print_lines=not in_terminal),
-        Panels(folder / "pictures", every=pictures["every"], count=pictures["count"]),
-        _checkpoint(folder, filename="last"),
-    ]
-    if config["protocol"] == "best":
-        callbacks.append(_checkpoint(folder, filename="best", monitor="val/score", mode="max"))
-    if in_terminal:
-        callbacks.append(LossBar())
-    trainer = dict(config["trainer"])
-    trainer["precision"] = choose_precision(trainer["precision"], trainer["accelerator"])
-    loggers = instantiate(config["logger"], save_dir=str(folder)) if config["logger"].get("_target_") else False
-    try:
-        return instantiate(
-            trainer,
-            callbacks=callbacks,
-            logger=loggers,
-            plugins=[AtomicCheckpoints()],
-            default_root_dir=str(folder),
-            enable_progress_bar=in_terminal,
-        )
-    except InstantiationException as error:
-        raise UserError(
-            "Lightning cannot build this trainer", str(error.__cause__ or error), "see trainer.*"
-        ) from error
-
-
-def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:
-    after_validation = "monitor" in options
-    return ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        save_top_k=1,
-        enable_version_counter=False,
-        save_on_train_epoch_end=not after_validation,
-        **options,
     )

@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from src import cli
-from src.build import build_data, build_stage, build_trainer, task_configs
+from src.build import build_data, build_stage, task_configs
 from src.callbacks.history import read_history
 from src.data.module import DenseDataModule
 from src.errors import UserError
@@ -25,6 +25,7 @@ from src.runs.describe import dataset_identity, describe, handed_on, title
 from src.runs.processes import refuse_launched_processes
 from src.runs.record import Run, find_runs, fingerprint, read_run, write_record
 from src.runs.teachers import find_teachers
+from src.runs.trainer import build_trainer
 from src.runs.weights import build_tasks, save_weights
 from src.stages.base import DenseStage
 from src.values import require_at_least_one
@@ -110,8 +111,7 @@ def _leave_usable(trainer: pl.Trainer, stage: DenseStage, folder: Path, about: C
     if trainer.global_step > 0:  # else this process has neither trained nor restored, and may hide better weights
         save_weights(folder / "weights.pt", stage.network, handed_on(about))
     write_record(folder, about, status=status)
-    again = f"python -m src.train stage={about['stage']} resume={folder}"
-    print(f"{status} in epoch {trainer.current_epoch + 1}; go on with: {again}", flush=True)
+    print(f"{status} in epoch {trainer.current_epoch + 1}; go on with: python -m src.train resume={folder}", flush=True)
 
 
 def _teachers(config: Config, tasks: Iterable[str], dataset: Config, overrides: Sequence[str]) -> dict[str, Run]:

@@ -1,18 +1,17 @@
 """TorchJD's aggregators as gradient methods."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchjd.aggregation import Aggregator, GramianWeightedAggregator, WeightedAggregator
 
 from src.balancing.base import same_on_every_rank
-from src.balancing.held import Held
+from src.balancing.held import Held, Remembering
 from src.balancing.surrogate import GradientMethod
 
 
-class Aggregated(GradientMethod):
+class Aggregated(Remembering, GradientMethod):
     """Gives the trunk the task gradients as ``build_aggregator()`` aggregates them.
 
     ``count`` names the builder's argument that takes the number of tasks, where it has one. What is decided by
@@ -45,11 +44,3 @@ class Aggregated(GradientMethod):
     def weights(self) -> Tensor | None:
         """Return the last step's weights (T) of the task gradients, where the method has such."""
         return self.latest if isinstance(self.held.module, WeightedAggregator) else None
-
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """Give the aggregator's memory to the state_dict."""
-        return self.held.state()
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take the aggregator's memory from a state_dict."""
-        self.held.restore(state)

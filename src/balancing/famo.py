@@ -1,17 +1,16 @@
 """FAMO: weights learned from how far each step lowered each loss."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchjd.scalarization import FAMO
 
 from src.balancing.base import LossWeighting, Parameters, mean_over_ranks, require_not_negative
-from src.balancing.held import Held
+from src.balancing.held import Held, Remembering
 
 
-class Famo(LossWeighting):
+class Famo(Remembering, LossWeighting):
     """Minimises c sum_t z_t log L_t with z = softmax(w) and c = 1 / sum_t z_t / L_t (Liu et al., NeurIPS 2023).
 
     After each step of the network, w takes an Adam step of its own along the drop of log L_t on the same batch.
@@ -46,11 +45,3 @@ class Famo(LossWeighting):
     def weights(self) -> Tensor:
         """Return the last step's weights (T) of the task gradients; they are on the simplex."""
         return self.latest
-
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """Give logits and Adam's moments to the state_dict."""
-        return self.held.state()
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take logits and Adam's moments from a state_dict."""
-        self.held.restore(state)

@@ -1,7 +1,7 @@
 """TorchJD modules with a memory, kept outside the module tree, and that memory as plain tensors."""
 
 from collections.abc import Callable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -79,3 +79,17 @@ def _remember(module: nn.Module, state: dict[str, Tensor]) -> None:
             module._w.data.copy_(state.pop("logits"))
             module._optimizer = Adam([module._w], lr=module.lr, weight_decay=module.weight_decay)
             module._optimizer.state[module._w] = state
+
+
+class Remembering:
+    """For a weighting with a ``held`` method: puts what that remembers into the weighting's state_dict."""
+
+    held: Held[Any]
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """Give the method's memory to the state_dict."""
+        return self.held.state()
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take the method's memory from a state_dict."""
+        self.held.restore(state)

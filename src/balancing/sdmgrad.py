@@ -1,17 +1,16 @@
 """SDMGrad: weights from two independent estimates of the task gradients."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torchjd.aggregation import SDMGradWeighting
 
-from src.balancing.held import Held
+from src.balancing.held import Held, Remembering
 from src.balancing.surrogate import GradientMethod
 
 
-class SDMGrad(GradientMethod):
+class SDMGrad(Remembering, GradientMethod):
     """Xiao et al., NeurIPS 2023, with the two halves of the batch as the two independent samples.
 
     The weights are solved for with J1 J2^T, the halves' task gradients, whose noise is independent up to the batch
@@ -51,11 +50,3 @@ class SDMGrad(GradientMethod):
     def weights(self) -> Tensor:
         """Return the last step's weights (T) of the task gradients, which sum to 1."""
         return self.latest
-
-    def get_extra_state(self) -> dict[str, Tensor]:
-        """Give the weights' memory to the state_dict."""
-        return self.held.state()
-
-    def set_extra_state(self, state: Any) -> None:
-        """Take the weights' memory from a state_dict."""
-        self.held.restore(state)
