@@ -48,7 +48,7 @@ def test_student_is_distilled_and_hands_on_neither_teachers_nor_adaptors(trained
     groups = {group["name"]: group for group in checkpoint["optimizer_states"][0]["param_groups"]}
     assert groups["adaptors"]["weight_decay"] == 5e-4
     assert groups["network"]["weight_decay"] == 0
-    assert (groups["adaptors"]["initial_lr"], groups["network"]["initial_lr"]) == (0.01, 0.002)
+    assert (groups["adaptors"]["initial_lr"], groups["network"]["initial_lr"]) == (0.1, 0.002)
 
 
 def test_teachers_are_unchanged_by_their_student(trained: Workspace) -> None:
