@@ -181,7 +181,7 @@ def test_uniform_is_the_plain_sum_and_fixed_the_weighted_one() -> None:
     assert Fixed(TASKS).combine(losses, NOWHERE).item() == 5
     assert Fixed(TASKS, {"b": 10}).combine(losses, NOWHERE).item() == 32
     with pytest.raises(UserError, match="unknown tasks: c"):
-        Fixed(TASKS, {"c": 1})
+        Fixed(TASKS, {"c": 3})
 
 
 def test_dwa_weights_sum_to_the_number_of_tasks_and_follow_the_formula() -> None:
