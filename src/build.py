@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 
+from src.data.lock import wait_for_writer
 from src.data.module import DenseDataModule, open_store
 from src.data.pack import pack
 from src.data.sources.base import Source
@@ -60,6 +61,8 @@ def build_data(config: Config, tasks: Mapping[str, Task]) -> DenseDataModule:
 
 
 def _draw_if_missing(source: Source, root: Path, size: tuple[int, int], name: str) -> None:
+    if not root.exists():
+        wait_for_writer(root)
     if not root.exists():
         pack(source, root, size, workers=os.cpu_count() or 1, dataset=name)
     stored = PackedStore.open(root).manifest.source

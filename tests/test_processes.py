@@ -78,6 +78,33 @@ def test_an_interrupted_run_leaves_weights_and_says_how_to_go_on(trained: Worksp
     assert trained.call("evaluate", f"run={run}", f"store={store}").code == 0
 
 
+def test_a_damaged_checkpoint_is_named_and_the_way_out_works(workspace: Workspace) -> None:
+    run = workspace.train("stage=teacher", "task=depth")
+    record = run / "run.json"
+    record.write_text(record.read_text().replace('"status": "finished"', '"status": "interrupted"'))
+    checkpoint = run / "checkpoints" / "last.ckpt"
+    weights = (run / "weights.pt").read_bytes()
+    checkpoint.write_bytes(checkpoint.read_bytes()[:2000])
+    result = workspace.call("train", f"resume={run}")
+    assert result.code == 1
+    assert f"rm '{checkpoint}'" in result.out
+    assert "Traceback" not in result.out
+    assert (run / "weights.pt").read_bytes() == weights
+    checkpoint.unlink()
+    assert workspace.call("train", f"resume={run}").code == 0
+
+
+def test_two_runs_that_find_no_data_draw_it_once(workspace: Workspace) -> None:
+    many = [option for option in TINY if "source.train" not in option]
+    started = [
+        workspace.start("train", *many, "dataset.source.train=150", "stage=teacher", "task=depth", f"seed={seed}")
+        for seed in (0, 1)
+    ]
+    out = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], out
+    assert len(workspace.runs()) == 2
+
+
 def test_two_processes_give_the_metrics_of_one(trained: Workspace) -> None:
     """An odd test split, so that the two processes see different numbers of images."""
     options = ["dataset.source.test=5", "dataset.root=" + str(trained.root / "data" / "odd")]

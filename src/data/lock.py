@@ -16,7 +16,7 @@ def only_writer(root: Path) -> Iterator[None]:
     processes lock two files of the same name.
     """
     root.parent.mkdir(parents=True, exist_ok=True)
-    path = root.with_name(f".{root.name}.lock")
+    path = _lock_file(root)
     with path.open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -27,3 +27,20 @@ def only_writer(root: Path) -> Iterator[None]:
                 "wait until it has ended, then run the same command again",
             ) from error
         yield
+
+
+def wait_for_writer(root: Path) -> None:
+    """Return when no other process writes the store ``root``, saying so if that takes a wait."""
+    path = _lock_file(root)
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process to finish {root}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def _lock_file(root: Path) -> Path:
+    return root.with_name(f".{root.name}.lock")

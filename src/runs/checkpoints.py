@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from src.errors import UserError
 from src.files import replace_atomically
 
 
@@ -19,3 +20,14 @@ class AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write ``checkpoint`` to ``path`` in one step."""
         replace_atomically(Path(path), lambda stream: torch.save(checkpoint, stream))
+
+    def load_checkpoint(self, path: Any, *args: Any, **options: Any) -> dict[str, Any]:
+        """Read a checkpoint; raises UserError for a file that is none."""
+        try:
+            return super().load_checkpoint(path, *args, **options)
+        except Exception as error:  # torch raises many kinds for a file that is no checkpoint
+            raise UserError(
+                f"{path} cannot be read as a checkpoint",
+                f"{type(error).__name__}: {str(error).splitlines()[0]}",
+                f"rm '{path}'  # the run then begins anew when it is resumed",
+            ) from error
