@@ -143,8 +143,10 @@ def test_l2_is_the_mean_squared_difference() -> None:
     assert l2(a, b).item() == pytest.approx(((a - b).numpy() ** 2).mean(), rel=1e-5)
 
 
-def test_losses_are_float32_under_autocast() -> None:
-    alignment = build(MATCHED)
+@pytest.mark.parametrize("distance", [normalised, l2, cosine, lambda a, b: torch.einsum("nchw,nchw->n", a, b).mean()])
+def test_losses_are_float32_under_autocast(distance) -> None:
+    """The last one would be computed in bfloat16 if autocast reached it."""
+    alignment = build(MATCHED, distance=distance)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         losses = alignment(random_features(1), {t: random_features(2) for t in TASKS})
     assert {value.dtype for value in losses.values()} == {torch.float32}
