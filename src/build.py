@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.utils import instantiate
 
@@ -13,14 +14,13 @@ from src.data.module import DenseDataModule, open_store
 from src.data.pack import pack
 from src.data.sources.base import Source
 from src.data.store import PackedStore
-from src.distillation.alignment import Alignment
-from src.distillation.teachers import FrozenTeachers
+from src.data.supervision import draw_labels
+from src.distillation.build import build_distillation
 from src.errors import UserError
-from src.models.base import MultiTaskNetwork
-from src.runs.record import Run
-from src.runs.weights import build_network, load_network
+from src.runs.teacher import Teacher
+from src.runs.weights import build_network
 from src.stages.base import DenseStage
-from src.stages.student import Distillation, StudentStage
+from src.stages.student import StudentStage
 from src.stages.teacher import TeacherStage
 from src.tasks.base import Task
 
@@ -55,9 +55,18 @@ def build_data(config: Config, tasks: Mapping[str, Task]) -> DenseDataModule:
     root = Path(dataset["root"])
     if dataset["embedded"]:
         _draw_if_missing(instantiate(dataset["source"]), root, size, dataset["name"])
-    options = {key: dataset[key] for key in ("batch_size", "validation", "holdout", "workers")}
+    options = {key: dataset[key] for key in ("batch_size", "validation", "holdout", "workers", "resident")}
     augmentation = instantiate(config["augmentation"])
-    return DenseDataModule(open_store(root, size), tasks, augmentation=augmentation, seed=config["seed"], **options)
+    store = open_store(root, size)
+    kept = kept_labels(config, store.count("train"))
+    return DenseDataModule(store, tasks, augmentation=augmentation, seed=config["seed"], supervision=kept, **options)
+
+
+def kept_labels(config: Config, count: int) -> dict[str, np.ndarray] | None:
+    """Draw which of ``count`` training images keep the label of which task; None where all do."""
+    if config["labels"] == "full":
+        return None
+    return draw_labels(count, list(config["tasks"]), config["labels"], config["seed"])
 
 
 def _draw_if_missing(source: Source, root: Path, size: tuple[int, int], name: str) -> None:
@@ -74,8 +83,8 @@ def _draw_if_missing(source: Source, root: Path, size: tuple[int, int], name: st
         )
 
 
-def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str, Run]) -> DenseStage:
-    """Build the teacher or student stage; ``teachers`` is empty for a run without distillation."""
+def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str, Teacher]) -> DenseStage:
+    """Build the teacher or student stage; ``teachers`` is empty where none was trained before."""
     torch.manual_seed(config["seed"])
     network = build_network(config["model"], tasks)
     network.check_size(image_size(config))
@@ -98,29 +107,8 @@ def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str
                 "it differentiates each loss by itself, without the gradient scaler that fp16 needs",
                 "trainer.precision=bf16-mixed",
             )
-        distillation = build_distillation(config, network, teachers) if teachers else None
+        distillation = build_distillation(config, network, tasks, teachers)
         stage = StudentStage(weighting=weighting, distillation=distillation, **common)
     if config["compile"]:
         network.trunk.compile(backend=config["compile_backend"])
     return stage
-
-
-def build_distillation(config: Config, network: MultiTaskNetwork, teachers: Mapping[str, Run]) -> Distillation:
-    """Load and freeze the teachers and build the adaptors between them and the student."""
-    settings = config["distillation"]
-    levels: dict[str, str] = dict(settings["levels"])
-    for level in levels:
-        network.check_level(level)
-    networks = {task: load_network(run.path / "weights.pt")[0] for task, run in teachers.items()}
-    frozen = FrozenTeachers(networks, set(levels.values()), settings["teacher_batchnorm"])
-    alignment = Alignment(
-        network.trunk.channels,
-        {task: teacher.trunk.channels for task, teacher in networks.items()},
-        levels,
-        instantiate(config["adaptor"]),
-        instantiate(config["distance"]),
-    )
-    schedule = instantiate(settings["adaptor_schedule"])
-    return Distillation(
-        frozen, alignment, settings["weights"], settings["balanced"], settings["adaptor_optimiser"], schedule
-    )

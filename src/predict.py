@@ -11,7 +11,7 @@ from rich.progress import track
 
 from src import cli
 from src.callbacks.panels import draw_panel, save_png
-from src.data.module import normalise
+from src.data.pixels import normalise
 from src.errors import UserError
 from src.files import write_atomically
 from src.runs.open import best_device, open_network

@@ -22,8 +22,8 @@ def report(config: DictConfig) -> None:
         if not root.is_dir():
             raise UserError(f"there is no folder {root}", "runs names where run directories are", "make student")
     runs = [run for root in roots for run in find_runs(root)]
-    if config.dataset:
-        runs = [run for run in runs if run.about["dataset"]["name"] == config.dataset]
+    if config.only:
+        runs = [run for run in runs if run.about["dataset"]["name"] == config.only]
     comparisons = compare(runs)
     if not comparisons:
         raise UserError(

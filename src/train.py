@@ -17,13 +17,15 @@ from src import cli
 from src.build import build_data, build_stage, task_configs
 from src.callbacks.history import read_history
 from src.data.module import DenseDataModule
+from src.distillation.build import regime
 from src.errors import UserError
 from src.files import write_atomically, write_json
 from src.protocol import check_protocol, judge
 from src.runs import directory
-from src.runs.describe import dataset_identity, describe, handed_on, title
+from src.runs.describe import dataset_identity, describe, handed_on, supervision, title
 from src.runs.processes import refuse_launched_processes
 from src.runs.record import Run, find_runs, fingerprint, read_run, write_record
+from src.runs.teacher import Teacher
 from src.runs.teachers import find_teachers
 from src.runs.trainer import build_trainer
 from src.runs.weights import build_tasks, save_weights
@@ -48,7 +50,7 @@ def train(composed: DictConfig) -> None:
     data = build_data(config, tasks)
     dataset = dataset_identity(config, data.store.manifest)
     teachers = _teachers(config, tasks, dataset, overrides)
-    mark = fingerprint(config, dataset["content"], teachers)
+    mark = fingerprint(config, dataset["content"], {name: teacher.mark for name, teacher in teachers.items()})
     if config["reuse"] and (done := _finished(Path(config["paths"]["runs"]), mark)):
         print(f"already trained: {title(config)} -> {done.path}")
         return
@@ -58,9 +60,10 @@ def train(composed: DictConfig) -> None:
     if trainer.is_global_zero:
         write_atomically(folder / "config.yaml", OmegaConf.to_yaml(config))
         write_record(folder, about, status="running")
-        print(
-            f"{title(config)} -> {folder}", *(f"  {t}: {run.path}" for t, run in teachers.items()), sep="\n", flush=True
-        )
+        if data.kept:
+            write_json(folder / "labels.json", data.kept.images())
+        taught = [f"  {name}: {teacher}" for name, teacher in teachers.items()]
+        print(f"{title(config)} -> {folder}", *taught, sep="\n", flush=True)
     _fit(trainer, stage, data, folder, about)
 
 
@@ -79,7 +82,7 @@ def _config_of_run(composed: DictConfig, folder: Path, overrides: Sequence[str])
             f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
         )
     config: Any = OmegaConf.to_container(OmegaConf.load(saved))
-    return config | {"resume": str(folder), "reuse": False, "teachers": run.about["teachers"]}
+    return config | {"resume": str(folder), "reuse": False, "teacher": _said_again(config, run)}
 
 
 def _fit(trainer: pl.Trainer, stage: DenseStage, data: DenseDataModule, folder: Path, about: Config) -> None:
@@ -114,13 +117,18 @@ def _leave_usable(trainer: pl.Trainer, stage: DenseStage, folder: Path, about: C
     print(f"{status} in epoch {trainer.current_epoch + 1}; go on with: python -m src.train resume={folder}", flush=True)
 
 
-def _teachers(config: Config, tasks: Iterable[str], dataset: Config, overrides: Sequence[str]) -> dict[str, Run]:
-    if config["stage"]["name"] != "student" or not config["distillation"]["levels"]:
+def _teachers(config: Config, tasks: Iterable[str], dataset: Config, overrides: Sequence[str]) -> dict[str, Teacher]:
+    if config["stage"]["name"] != "student" or regime(config) != "offline":
         return {}
-    same = {"dataset": dataset, "model": config["model"], "seed": config["seed"]}
+    student = {"dataset": dataset, **supervision(config)} | {key: config[key] for key in ("model", "seed")}
     if config["names"]["debug"] is None:
-        same["debug"] = None  # what a debug run has trained is no teacher
-    return find_teachers(Path(config["paths"]["runs"]), dict.fromkeys(tasks, same), config["teachers"], overrides)
+        student["debug"] = None  # what a debug run has trained is no teacher
+    return find_teachers(Path(config["paths"]["runs"]), list(tasks), student, config["teacher"], overrides)
+
+
+def _said_again(config: Config, run: Run) -> dict[str, Any]:
+    """What ``teacher`` must say for a resumed run to find exactly the teachers that it had."""
+    return dict.fromkeys(config["tasks"], "none") | run.about["teachers"]
 
 
 def _finished(root: Path, mark: str) -> Run | None:

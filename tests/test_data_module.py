@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from src.data.augmentation import Augmentation
-from src.data.module import DenseDataModule, denormalise, normalise
+from src.data.module import DenseDataModule
+from src.data.pixels import denormalise, normalise
 from src.data.sampler import EpochSampler
 from src.data.split import PackedSplit, hold_out
 from src.data.store import PackedStore
@@ -32,6 +33,7 @@ def make(store: PackedStore, **options) -> DenseDataModule:
 def test_a_batch_is_what_the_store_holds(store: PackedStore) -> None:
     data = make(store)
     batch = data.prepare(data.train_set.__getitems__([3, 1]))
+    assert set(batch) == {"image", *TASKS}
     assert batch["image"].shape == (2, 3, 32, 48)
     assert batch["image"].is_contiguous(memory_format=torch.channels_last)
     np.testing.assert_array_equal(denormalise(batch["image"][1]).numpy(), store.array("train", "image")[1])
@@ -92,6 +94,12 @@ def test_a_split_is_sent_to_another_process_without_its_arrays(store: PackedStor
     sent = pickle.dumps(split)
     assert len(sent) < store.array("train", "image").nbytes
     torch.testing.assert_close(pickle.loads(sent)[2]["image"], split[2]["image"])
+
+
+def test_a_split_says_which_images_it_read(store: PackedStore) -> None:
+    split = PackedSplit(store, "train", {"image": "image"})
+    assert split.__getitems__([3, 1])["index"].tolist() == [3, 1]
+    assert split[2]["index"] == 2
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -70,7 +70,7 @@ def bilinear(value: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def build(levels: dict[str, str], build_adaptor=linear, distance=normalised) -> Alignment:
     torch.manual_seed(0)
     channels = {"bottleneck": 6, "decoder": 5}
-    return Alignment(channels, dict.fromkeys(TASKS, channels), levels, build_adaptor, distance)
+    return Alignment(channels, dict.fromkeys(TASKS, channels), dict.fromkeys(TASKS, levels), build_adaptor, distance)
 
 
 def total_loss(alignment: Alignment, student: dict[str, Tensor], teachers: dict[str, dict[str, Tensor]]) -> Tensor:
@@ -172,7 +172,7 @@ def test_identity_adaptor_needs_equal_widths() -> None:
 def make_teachers(batchnorm: str = "eval", levels: set[str] | None = None) -> FrozenTeachers:
     torch.manual_seed(3)
     networks = {task: segnet({task: 2}, [4, 4, 8, 8, 8]) for task in TASKS}
-    return FrozenTeachers(networks, levels or {"bottleneck", "decoder"}, batchnorm)
+    return FrozenTeachers(networks, dict.fromkeys(TASKS, levels or {"bottleneck", "decoder"}), batchnorm)
 
 
 @pytest.mark.parametrize("batchnorm", ["eval", "batch"])
@@ -181,7 +181,7 @@ def test_teachers_stay_bit_identical_and_without_gradient(batchnorm: str) -> Non
     before = copy.deepcopy(teachers.state_dict())
     student = segnet({task: 2 for task in TASKS}, [4, 4, 8, 8, 8]).train()
     channels = student.trunk.channels
-    alignment = Alignment(channels, dict.fromkeys(TASKS, channels), MATCHED, linear, normalised)
+    alignment = Alignment(channels, dict.fromkeys(TASKS, channels), dict.fromkeys(TASKS, MATCHED), linear, normalised)
     optimiser = torch.optim.Adam([*student.parameters(), *alignment.parameters()], lr=0.1)
     for _ in range(3):
         teachers.train()
@@ -225,7 +225,10 @@ def test_a_level_that_a_teacher_lacks_is_named() -> None:
 
 def test_levels_of_another_size_and_width_are_resampled_and_adapted() -> None:
     student, teacher = small({"depth": 1}, [8, 8, 16, 16]), segnet({"depth": 1}, [4, 4, 8, 8, 8])
-    alignment = Alignment(student.trunk.channels, {"depth": teacher.trunk.channels}, MATCHED, linear, normalised)
+    alignment = Alignment(
+        student.trunk.channels, {"depth": teacher.trunk.channels}, {"depth": MATCHED}, linear, normalised
+    )
     image = torch.randn(2, 3, 64, 96)
-    loss = alignment(student.features(image), FrozenTeachers({"depth": teacher}, {"bottleneck", "decoder"})(image))
+    frozen = FrozenTeachers({"depth": teacher}, {"depth": {"bottleneck", "decoder"}})
+    loss = alignment(student.features(image), frozen(image))
     assert 0 < loss["depth"].item() < 8

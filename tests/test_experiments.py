@@ -3,6 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
+from src.distillation.levels import read_levels
 from src.runs import directory  # noqa: F401  (registers the resolver that the configs use)
 from tests.conftest import REPOSITORY, Workspace, read_json
 from tests.data.nyuv2.data import write_pictures
@@ -63,8 +64,8 @@ def test_presets_are_the_recipes_of_the_papers() -> None:
         assert config.distillation.adaptor_optimiser.weight_decay == 5e-4
         assert config.adaptor._target_.endswith("linear.linear")
         assert config.distance._target_.endswith("normalised.normalised")
-    assert kd4mtl.distillation.levels == {"bottleneck": "bottleneck", "decoder": "decoder"}
-    assert universal.distillation.levels == {"bottleneck": "decoder", "decoder": "decoder"}
+    assert read_levels(kd4mtl.distillation.levels) == {"bottleneck": "bottleneck", "decoder": "decoder"}
+    assert read_levels(universal.distillation.levels) == {"bottleneck": "decoder", "decoder": "decoder"}
     assert kd4mtl.distillation.adaptor_optimiser.lr == 0.1
     assert universal.distillation.adaptor_optimiser.lr == 0.01
     assert kd4mtl.distillation.adaptor_schedule._target_.endswith("Constant")

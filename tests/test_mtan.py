@@ -9,6 +9,7 @@ from src.distillation.adaptors.linear import linear
 from src.distillation.alignment import Alignment
 from src.distillation.distances.l2 import l2
 from src.distillation.teachers import FrozenTeachers
+from src.errors import UserError
 from src.models.base import MultiTaskNetwork, feature_of
 from src.models.mtan import MtanTrunk, mtan
 from tests.conftest import TINY, Workspace, read_json
@@ -81,9 +82,9 @@ def test_the_first_and_last_attention_by_hand(network: MultiTaskNetwork) -> None
 def test_the_tasks_own_feature_is_what_is_aligned(network: MultiTaskNetwork) -> None:
     levels = {"bottleneck": "bottleneck", "decoder": "decoder"}
     teachers = {task: mtan({task: channels}, FILTERS) for task, channels in OUTPUTS.items()}
-    frozen = FrozenTeachers(teachers, set(levels.values()))
+    frozen = FrozenTeachers(teachers, dict.fromkeys(OUTPUTS, levels))
     channels = network.trunk.channels
-    alignment = Alignment(channels, dict.fromkeys(OUTPUTS, channels), levels, linear, l2)
+    alignment = Alignment(channels, dict.fromkeys(OUTPUTS, channels), dict.fromkeys(OUTPUTS, levels), linear, l2)
     image = torch.randn(IMAGE)
     losses = alignment(network.features(image), frozen(image))
     for task in OUTPUTS:
@@ -102,7 +103,7 @@ def test_features_without_owners_serve_every_task() -> None:
     features = {"decoder": torch.zeros(1), "bottleneck/depth": torch.ones(1)}
     assert feature_of(features, "decoder", "depth") is features["decoder"]
     assert feature_of(features, "bottleneck", "depth") is features["bottleneck/depth"]
-    with pytest.raises(KeyError):
+    with pytest.raises(UserError, match="semantic"):
         feature_of(features, "bottleneck", "semantic")
 
 

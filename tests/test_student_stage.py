@@ -9,11 +9,13 @@ import torch
 from src.balancing.fixed import Fixed
 from src.distillation.adaptors.linear import linear
 from src.distillation.alignment import Alignment
+from src.distillation.base import AdaptorTraining
 from src.distillation.distances.normalised import normalised
+from src.distillation.offline import Offline, Options
 from src.distillation.teachers import FrozenTeachers
 from src.models.small import small
 from src.stages.schedules import Constant, Step
-from src.stages.student import Distillation, StudentStage
+from src.stages.student import StudentStage
 from src.tasks.depth import Depth
 from src.tasks.normal import Normal
 from src.tasks.semantic import Semantic
@@ -24,16 +26,19 @@ WEIGHTS = {"semantic": 1.0, "depth": 3.0, "normal": 7.0}
 LEVELS = {"bottleneck": "bottleneck", "decoder": "decoder"}
 
 
-def make(balanced: bool = False) -> StudentStage:
+def make(balanced: bool = False, **options: float) -> StudentStage:
     torch.manual_seed(0)
     filters = [4, 6, 8, 8]
     network = small({name: task.channels for name, task in TASKS.items()}, filters)
     teachers = {name: small({name: task.channels}, filters) for name, task in TASKS.items()}
     channels = network.trunk.channels
-    alignment = Alignment(channels, dict.fromkeys(TASKS, channels), LEVELS, linear, normalised)
-    frozen = FrozenTeachers(teachers, set(LEVELS.values()))
-    settings = {"lr": 0.1, "weight_decay": 5e-4}
-    distillation = Distillation(frozen, alignment, LAMBDA, balanced, settings, Constant())
+    levels = dict.fromkeys(TASKS, LEVELS)
+    alignment = Alignment(channels, dict.fromkeys(TASKS, channels), levels, linear, normalised)
+    frozen = FrozenTeachers(teachers, levels)
+    adaptors = AdaptorTraining({"lr": 0.1, "weight_decay": 5e-4}, Constant())
+    distillation = Offline(
+        frozen, TASKS, Options(**options), alignment=alignment, weights=LAMBDA, adaptors=adaptors, balanced=balanced
+    )
     stage = StudentStage(
         weighting=Fixed(list(TASKS), WEIGHTS),
         distillation=distillation,

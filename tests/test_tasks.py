@@ -103,6 +103,16 @@ def test_loss_without_a_valid_pixel_is_zero_with_a_graph(task: Task) -> None:
 
 
 @each_task
+def test_a_target_without_labels_stays_one_and_has_no_loss(task: Task) -> None:
+    raw, stored = draw(task)
+    hidden = torch.full_like(task.target(stored), task.invalid)
+    for moved in (hidden, task.mirror(hidden), task.zoom(hidden, torch.tensor([1.0, 1.2, 1.5]))):
+        assert torch.equal(moved, hidden)
+        assert task.loss(raw, moved) == 0
+    assert task.loss(raw, task.target(stored)) > 0
+
+
+@each_task
 def test_gradient_stops_at_invalid_pixels(task: Task) -> None:
     raw, stored = draw(task)
     raw[0] = 0  # where a normal has no direction

@@ -186,7 +186,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         (("stage=student", "trainer.max_epochs=0"), "at least 1"),
         (("stage=student", "seed=x"), "seed=x is not a number"),
         (("stage=student", "optimiser.lr=1e-3x"), "the default is 0.002"),
-        (("stage=student", "distillation.levels={middle: middle}"), "middle"),
+        (("stage=student", "distillation.levels=[middle]"), "middle"),
         (("stage=student", "dataset.batch_size=99"), "dataset.batch_size=12"),
         (
             ("stage=student", "distillation=none", "loss_weights=gradnorm", "trainer.precision=16-mixed"),
@@ -194,7 +194,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         ),
         (("stage=student", "distillation=none", "dataset.size=[33,48]"), "multiples of 16"),
         (("stage=student", "dataset=nyuv2"), "python -m src.prepare dataset=nyuv2"),
-        (("stage=student", "+teachers.depth=nowhere"), "nowhere"),
+        (("stage=student", "+teacher.depth=nowhere"), "nowhere"),
         (("stage=student", "resume=nowhere"), "nowhere"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -238,9 +238,9 @@ def test_reuse_looks_at_teachers_and_values(trained: Workspace) -> None:
     same = trained.call("train", *TINY, "stage=student", "label=reuse", "reuse=true")
     assert "already trained" in same.out
     other = trained.train("stage=teacher", "task=depth", "optimiser.lr=0.01", "label=other")
-    changed = trained.call("train", *TINY, "stage=student", "label=reuse", f"+teachers.depth={other}", "reuse=true")
+    changed = trained.call("train", *TINY, "stage=student", "label=reuse", f"+teacher.depth={other}", "reuse=true")
     assert "already trained" not in changed.out
-    back = trained.call("train", *TINY, "stage=student", "label=reuse", f"+teachers.depth={first}", "reuse=true")
+    back = trained.call("train", *TINY, "stage=student", "label=reuse", f"+teacher.depth={first}", "reuse=true")
     assert "already trained" in back.out
     (other / "run.json").unlink()  # the other tests' teachers stay the newest
 

@@ -1,1 +1,1 @@
-"""Lightning callbacks: history, pictures."""
+"""Lightning callbacks: history, pictures, what happens inside a student."""

@@ -10,7 +10,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from src.data.module import DenseDataModule, denormalise
+from src.data.module import DenseDataModule
+from src.data.pixels import denormalise
 from src.files import write_atomically
 from src.stages.base import DenseStage
 from src.tasks.base import Task

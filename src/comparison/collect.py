@@ -82,8 +82,9 @@ def compare(runs: Sequence[Run]) -> list[Comparison]:
 def _setting(about: Mapping[str, Any]) -> Setting:
     dataset = about["dataset"]
     name = f"{dataset['name']} {dataset['size'][0]}x{dataset['size'][1]}, {dataset['classes']} classes"
+    kept = {"full": "", "random": ", random tasks' labels each", "one": ", one task's label each"}
     return Setting(
-        f"{name}, {about['train_images']} training images",
+        f"{name}, {about['train_images']} training images{kept[about.get('supervision', 'full')]}",
         about["names"]["model"],
         about["epochs"],
         about["protocol"],

@@ -4,11 +4,10 @@ import csv
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 from src.comparison.collect import Row
-from src.runs.record import Run
 
 Curve = list[tuple[int, float]]
 """(epoch, counted from 1; value), in order."""
@@ -17,18 +16,19 @@ Curve = list[tuple[int, float]]
 def curves(row: Row) -> dict[str, Curve]:
     """Average every logged value over the row's runs, epoch by epoch."""
     gathered: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for key, epoch, value in _logged(row.runs):
-        gathered[key][epoch].append(value)
+    for run in row.runs:
+        for key, epoch, value in logged(run.path / "metrics.csv"):
+            gathered[key][epoch].append(value)
     return {key: [(e, statistics.fmean(v)) for e, v in sorted(points.items())] for key, points in gathered.items()}
 
 
-def _logged(runs: Iterable[Run]) -> Iterable[tuple[str, int, float]]:
-    for run in runs:
-        for line in _lines(run.path / "metrics.csv"):
-            epoch = _number(line.pop("epoch", ""))
-            numbers = {key: _number(text) for key, text in line.items() if key}
-            if epoch is not None:
-                yield from ((key, int(epoch) + 1, value) for key, value in numbers.items() if value is not None)
+def logged(path: Path) -> Iterator[tuple[str, int, float]]:
+    """Yield key, epoch, counted from 1, and value of all that a metrics.csv holds; nothing where it is none."""
+    for line in _lines(path):
+        epoch = _number(line.pop("epoch", ""))
+        numbers = {key: _number(text) for key, text in line.items() if key}
+        if epoch is not None:
+            yield from ((key, int(epoch) + 1, value) for key, value in numbers.items() if value is not None)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from src.comparison import tables
+from src.comparison import inside, tables
 from src.comparison.collect import DELTAS, SINGLE, Comparison, Row, gain_column
-from src.comparison.curves import curves
+from src.comparison.curves import Curve, curves
 from src.comparison.pictures import side_by_side
-from src.comparison.plots import Bar, Line, Style, bars, lines, swatch
+from src.comparison.plots import Bar, Style, bars, overlay, swatch
 from src.comparison.style import CSS, JS
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -43,6 +43,7 @@ def _heading(comparison: Comparison) -> str:
 
 def _section(number: int, comparison: Comparison, pictures: int) -> str:
     styles = {row.method: Style.of(i) for i, row in enumerate(comparison.rows)}
+    history = {row.method: curves(row) for row in comparison.rows}
     # the column that matters most is the one a narrow screen shows
     summary = sorted(tables.summary_columns(comparison), key=lambda column: column != DELTAS[0])
     caption = f'<p class="soft">{escape(tables.caption(comparison))}</p>'
@@ -51,7 +52,7 @@ def _section(number: int, comparison: Comparison, pictures: int) -> str:
         f"{_table(comparison, summary)}"
         f'<p class="soft">{escape(tables.footnote())}</p>'
         f"<details><summary>Every metric</summary>{caption}{_table(comparison, tables.metric_columns(comparison))}"
-        f"</details>{_bars(comparison, styles)}{_curves(comparison, styles)}"
+        f"</details>{_bars(comparison, styles)}{_curves(comparison, history, styles)}{inside.section(history, styles)}"
         f"{_pictures(side_by_side(comparison.rows, pictures))}</section>"
     )
 
@@ -110,20 +111,11 @@ def _bars(comparison: Comparison, styles: Mapping[str, Style]) -> str:
     return f'<h3>Gain over the teachers</h3><p class="soft">{note}</p><div class="panels">{"".join(figures)}</div>'
 
 
-def _curves(comparison: Comparison, styles: Mapping[str, Style]) -> str:
-    history = {row.method: curves(row) for row in comparison.rows}
+def _curves(comparison: Comparison, history: Mapping[str, Mapping[str, Curve]], styles: Mapping[str, Style]) -> str:
     keys = {f"train/loss/{name}": f"{name}: training loss ↓" for name in comparison.tasks}
     headlines = [f"{name}/{task.headline}" for name, task in comparison.tasks.items()]
     keys |= {f"val/{column}": tables.titles(comparison, [column])[0].replace("_", " ") for column in headlines}
-    figures = []
-    for key, title in keys.items():
-        entries = [
-            Line(method, number, logged[key], styles[method])
-            for number, (method, logged) in enumerate(history.items())
-            if key in logged
-        ]
-        if any(len(line.points) > 1 for line in entries):
-            figures.append(lines(title, entries))
+    figures = "".join(overlay(title, key, history, styles) for key, title in keys.items())
     if not figures:
         return ""
     legend = "".join(
@@ -135,7 +127,7 @@ def _curves(comparison: Comparison, styles: Mapping[str, Style]) -> str:
     note = " and ".join(WATCHED.get(split, str(split)) for split in sorted(watched))
     return (
         f'<h3>Training</h3><p class="soft">By epoch, mean over seeds; metrics on {escape(note)}. Choose methods to '
-        f'light them up.</p><ul class="legend">{legend}</ul><div class="panels">{"".join(figures)}</div>'
+        f'light them up.</p><ul class="legend">{legend}</ul><div class="panels">{figures}</div>'
     )
 
 

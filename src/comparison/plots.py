@@ -1,7 +1,7 @@
 """Bars and lines as SVG, sharp at any size, with nothing outside the page."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -11,7 +11,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#7
 DASHES = ("", "7 3", "2 3", "8 3 2 3")
 WIDTH = 400
 ROW, BAR = 36, 11  # a bar's row: its name and value above, the bar below
-LEFT, RIGHT, TOP, BOTTOM, PLOT = 52, 10, 8, 26, 180
+LEFT, RIGHT, TOP, BOTTOM, PLOT = 52, 14, 8, 26, 180
+LINES_HEIGHT = TOP + PLOT + BOTTOM
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,20 @@ def bars(title: str, entries: Sequence[Bar]) -> str:
     return _figure(title, len(entries) * ROW, parts)
 
 
-def lines(title: str, entries: Sequence[Line]) -> str:
-    """Draw one line per method over epochs."""
+def overlay(title: str, key: str, history: Mapping[str, Mapping[str, Curve]], styles: Mapping[str, Style]) -> str:
+    """Draw what methods logged under ``key``, a line each over epochs; nothing where none did at two epochs."""
+    entries = [
+        Line(method, number, logged[key], styles[method])
+        for number, (method, logged) in enumerate(history.items())
+        if key in logged
+    ]
+    if not any(len(line.points) > 1 for line in entries):
+        return ""
+    return _figure(title, LINES_HEIGHT, line_marks(entries))
+
+
+def line_marks(entries: Sequence[Line]) -> list[str]:
+    """Draw lines over epochs on axes of their own, as elements of a drawing of WIDTH x LINES_HEIGHT."""
     points = [point for line in entries for point in line.points]
     first, last = min(e for e, _ in points), max(e for e, _ in points)
     ticks = _ticks(min(v for _, v in points), max(v for _, v in points))
@@ -102,7 +115,7 @@ def lines(title: str, entries: Sequence[Line]) -> str:
         if len(line.points) == 1:
             mark = f'<circle cx="{x(line.points[0][0]):.1f}" cy="{y(line.points[0][1]):.1f}" r="3" fill="{colour}"/>'
         parts.append(f'<g class="curve" data-row="{line.number}"><title>{escape(line.name)}</title>{mark}</g>')
-    return _figure(title, TOP + PLOT + BOTTOM, parts)
+    return parts
 
 
 def swatch(style: Style) -> str:

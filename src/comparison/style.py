@@ -1,7 +1,22 @@
 """How the page looks, and the little that moves on it."""
 
-CSS = """
-:root { --ink: #1b1f24; --soft: #57606a; --rule: #d0d7de; --back: #fff; --best: #e6f4ea; --head: #f3f5f7 }
+INK, SOFT, RULE = "#1b1f24", "#57606a", "#d0d7de"
+
+# colours themselves, not variables, which few programs but browsers know in an SVG file
+DRAWING = f"""
+svg text {{ font: 12.5px system-ui, sans-serif; fill: {INK} }}
+svg .value {{ text-anchor: end; fill: {SOFT} }}
+svg .tick {{ text-anchor: middle; fill: {SOFT} }}
+svg .title {{ font-size: 14px; font-weight: 600 }}
+svg .axis {{ stroke: {INK} }}
+svg .grid {{ stroke: {RULE} }}
+svg .whisker {{ stroke: {INK}; stroke-width: 1.2; fill: none }}
+svg polyline {{ fill: none; stroke-width: 1.8; stroke-linejoin: round }}
+"""
+
+CSS = (
+    f":root {{ --ink: {INK}; --soft: {SOFT}; --rule: {RULE}; --back: #fff; --best: #e6f4ea; --head: #f3f5f7 }}"
+    """
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 1rem; max-width: 84rem; color: var(--ink); background: var(--back);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: break-word }
@@ -38,14 +53,9 @@ figcaption { font-weight: 600; font-size: .92rem; margin-bottom: .2rem }
 .pictures figcaption { font-weight: 400 }
 figure img { width: 100%; height: auto; display: block; border: 1px solid var(--rule) }
 svg { display: block; width: 100%; height: auto }
-svg text { font: 12.5px system-ui, sans-serif; fill: var(--ink) }
-svg .value { text-anchor: end; fill: var(--soft) }
-svg .tick { text-anchor: middle; fill: var(--soft) }
-svg .axis { stroke: var(--ink) }
-svg .grid { stroke: var(--rule) }
-svg .whisker { stroke: var(--ink); stroke-width: 1.2; fill: none }
-svg polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round }
-.dim .curve:not(.lit) { opacity: .12 }
+"""
+    + DRAWING
+    + """.dim .curve:not(.lit) { opacity: .12 }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem .3rem; padding: 0; margin: .3rem 0 .7rem }
 .legend button { all: unset; cursor: pointer; display: flex; align-items: center; gap: .4rem; font-size: .85rem;
   padding: .15rem .4rem; border-radius: 4px }
@@ -57,6 +67,7 @@ svg polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round }
   table { font-size: .8rem }
   th:first-child { min-width: 7.5rem; max-width: 8.5rem } }
 """
+)
 
 JS = """
 document.querySelectorAll('th button').forEach(button => button.addEventListener('click', () => {

@@ -1,6 +1,6 @@
 """The LightningDataModule over a packed store; every dataset is one yaml that configures it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -10,14 +10,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from src.data.augmentation import Augmentation
+from src.data.pixels import normalise
+from src.data.resident import ResidentSplit
 from src.data.sampler import EpochSampler
 from src.data.split import PackedSplit, hold_out
 from src.data.store import PackedStore
+from src.data.supervision import KeptLabels, Masks
 from src.errors import UserError
 from src.tasks.base import Task
 from src.values import require_at_least_one
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which pretrained encoders expect
 
 Validation = Literal["test", "holdout", "none"]
 
@@ -33,7 +34,10 @@ class DenseDataModule(pl.LightningDataModule):
         validation: what to validate on: ``test`` (to watch, never to select), ``holdout`` or ``none``.
         holdout: share of the training split that is held out, by a fixed draw, when validation is ``holdout``.
         workers: processes that load; 0 loads in the training process.
+        resident: whether all data lies on the device, in its stored types, and is gathered there; no workers then.
         seed: of the order of training images.
+        supervision: which labels training batches keep, over the whole training split; None keeps all. What is
+            validated or tested on keeps its labels.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class DenseDataModule(pl.LightningDataModule):
         validation: Validation = "test",
         holdout: float = 0.1,
         workers: int = 0,
+        resident: bool = False,
         seed: int = 0,
+        supervision: Masks | None = None,
     ) -> None:
         super().__init__()
         self.store, self.tasks, self.augmentation = store, dict(tasks), augmentation
-        self.batch_size, self.workers, self.seed = batch_size, workers, seed
+        self.batch_size, self.workers, self.seed = batch_size, 0 if resident else workers, seed
         if validation not in get_args(Validation):
             raise UserError(f"dataset.validation={validation} is unknown", f"choose one of {get_args(Validation)}")
         require_at_least_one(batch_size=batch_size)
@@ -57,9 +63,12 @@ class DenseDataModule(pl.LightningDataModule):
         modalities = {"image": "image"} | {name: task.modality for name, task in tasks.items()}
         self.train_set = PackedSplit(store, "train", modalities)
         self.test_set = PackedSplit(store, "test", modalities)
+        splits = {split.split: split for split in (self.train_set, self.test_set)}
+        self.resident = {name: ResidentSplit(split) for name, split in splits.items()} if resident else {}
         self.held_out = hold_out(len(self.train_set), holdout) if validation == "holdout" else []
         self.train_indices = sorted(set(range(len(self.train_set))) - set(self.held_out))
         self._require_batches(world=1)
+        self.kept = KeptLabels(supervision, self.tasks, self.train_indices) if supervision is not None else None
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Load training batches in an order drawn from seed and epoch; an incomplete last batch is left out.
@@ -81,10 +90,19 @@ class DenseDataModule(pl.LightningDataModule):
         return self._loader(self.test_set, list(range(len(self.test_set))), train=False)
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
-        """Prepare a batch on the device; augment when training."""
+        """Prepare a batch on the device; when training, hide labels that are not kept, and augment."""
+        for name in batch.keys() & self.resident.keys():
+            batch = self.resident[name].gather(batch[name])
         ready = self.prepare(batch)
-        training = self.trainer is not None and self.trainer.training
-        return self.augmentation(ready, self.tasks) if training else ready
+        if self.trainer is None or not self.trainer.training:
+            return ready
+        return self.augmentation(self.kept(ready, batch["index"]) if self.kept else ready, self.tasks)
+
+    def training_images(self) -> Iterator[Tensor]:
+        """Yield the images that are trained on, in order and not augmented, as network input (N, 3, H, W)."""
+        for start in range(0, len(self.train_indices), self.batch_size):
+            rows = self.train_indices[start : start + self.batch_size]
+            yield normalise(self.train_set.__getitems__(rows)["image"])
 
     def prepare(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
         """Turn stored values into network input (N, 3, H, W) and one target per task."""
@@ -105,7 +123,7 @@ class DenseDataModule(pl.LightningDataModule):
         if self.trainer:  # Lightning starts a resumed epoch's iterator before it tells the sampler the epoch
             sampler.set_epoch(self.trainer.current_epoch)
         return DataLoader(
-            dataset,
+            self.resident.get(dataset.split, dataset),
             batch_size=self.batch_size,
             sampler=sampler,
             generator=torch.Generator(),  # so that making an iterator takes nothing from the global one, which augments
@@ -115,20 +133,6 @@ class DenseDataModule(pl.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             collate_fn=_as_it_is,
         )
-
-
-def normalise(image: Tensor) -> Tensor:
-    """Map uint8 images (N, H, W, 3) to normalised float (N, 3, H, W) in channels-last memory."""
-    mean = torch.tensor(MEAN, device=image.device).view(1, 3, 1, 1) * 255
-    std = torch.tensor(STD, device=image.device).view(1, 3, 1, 1) * 255
-    return (image.permute(0, 3, 1, 2).float() - mean) / std
-
-
-def denormalise(image: Tensor) -> Tensor:
-    """Undo ``normalise`` for one image (3, H, W): uint8 (H, W, 3)."""
-    mean = torch.tensor(MEAN, device=image.device).view(3, 1, 1)
-    std = torch.tensor(STD, device=image.device).view(3, 1, 1)
-    return ((image.float() * std + mean) * 255).round().clamp(0, 255).byte().permute(1, 2, 0)
 
 
 def open_store(root: str | Path, size: tuple[int, int]) -> PackedStore:

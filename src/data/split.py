@@ -13,7 +13,7 @@ from src.errors import UserError
 
 
 class PackedSplit(Dataset[dict[str, Tensor]]):
-    """Reads rows of the memory-mapped arrays as they are stored; no value is converted here.
+    """Reads rows of the memory-mapped arrays as they are stored, and says which; no value is converted here.
 
     Args:
         store: the open store.
@@ -55,9 +55,10 @@ class PackedSplit(Dataset[dict[str, Tensor]]):
         return {name: value[0] for name, value in self.__getitems__([index]).items()}
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Read a batch: (N, ...) per name, gathered straight from the memory maps."""
-        rows = np.asarray(indices)
-        return {name: torch.from_numpy(np.ascontiguousarray(array[rows])) for name, array in self.arrays.items()}
+        """Read a batch: (N, ...) per name, gathered straight from the memory maps, and each image's ``index`` (N)."""
+        rows = np.array(indices, dtype=np.int64)
+        read = {name: torch.from_numpy(np.ascontiguousarray(array[rows])) for name, array in self.arrays.items()}
+        return read | {"index": torch.from_numpy(rows)}
 
 
 def hold_out(count: int, share: float) -> list[int]:

@@ -1,35 +1,46 @@
-"""Single-task networks that are frozen and only ever asked for features."""
+"""Networks that are frozen and only ever asked for features and predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from src.errors import UserError
 from src.models.base import Features, MultiTaskNetwork
 
 BatchNormMode = Literal["eval", "batch"]
+Size = tuple[int, int]
 
 
 class FrozenTeachers(nn.Module):
-    """One frozen network per task, in eval mode whatever ``train()`` says.
+    """Frozen networks by name, in eval mode whatever ``train()`` says.
 
     Args:
-        networks: the trained single-task networks by task.
-        levels: the levels that are aligned; nothing beyond the deepest of them is computed.
+        networks: the trained networks; that of a task bears the task's name.
+        levels: for each, the levels that are aligned; nothing beyond the deepest of them is computed.
         batchnorm: ``eval`` uses the running statistics; ``batch`` uses each batch's own and leaves the
             running ones alone, as the released KD4MTL code does, which never calls eval().
+        sizes: height and width of the images that a teacher wants, where they are not the student's.
+
+    Raises:
+        UserError: an unknown mode, or a level that a teacher lacks.
     """
 
     def __init__(
-        self, networks: Mapping[str, MultiTaskNetwork], levels: set[str], batchnorm: BatchNormMode = "eval"
+        self,
+        networks: Mapping[str, MultiTaskNetwork],
+        levels: Mapping[str, Collection[str]],
+        batchnorm: BatchNormMode = "eval",
+        sizes: Mapping[str, Size] | None = None,
     ) -> None:
         super().__init__()
         if batchnorm not in get_args(BatchNormMode):
             raise UserError(f"teacher_batchnorm={batchnorm} is unknown", f"choose one of {get_args(BatchNormMode)}")
         self.networks = nn.ModuleDict(networks)
-        self.until = {task: _deepest(network, levels) for task, network in networks.items()}
+        self.until = {name: _deepest(network, levels[name]) for name, network in networks.items()}
+        self.sizes = dict(sizes or {})
         self.requires_grad_(False)
         if batchnorm == "batch":
             _use_batch_statistics(self)
@@ -41,17 +52,36 @@ class FrozenTeachers(nn.Module):
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Features]:
-        """Map images (N, 3, H, W) to the features of each task's teacher; no head runs."""
+        """Map images (N, 3, H, W) to each teacher's features; no head runs."""
         return {
-            task: network.features(image, self.until[task])  # type: ignore[operator]
-            for task, network in self.networks.items()
+            name: network.features(self._seen(name, image), until)  # type: ignore[operator]
+            for name, network in self.networks.items()
+            if (until := self.until[name]) is not None
         }
 
+    @torch.no_grad()
+    def with_predictions(self, image: Tensor, tasks: Collection[str]) -> tuple[dict[str, Features], dict[str, Tensor]]:
+        """Map images (N, 3, H, W) to features, and to the raw output (N, channels, H, W) of each of ``tasks``."""
+        features: dict[str, Features] = {}
+        raw: dict[str, Tensor] = {}
+        for name, network in self.networks.items():
+            assert isinstance(network, MultiTaskNetwork)
+            features[name] = network.features(self._seen(name, image), None if name in tasks else self.until[name])
+            if name in tasks:
+                raw[name] = network.predict(features[name], (image.shape[-2], image.shape[-1]), [name])[name]
+        return features, raw
 
-def _deepest(network: MultiTaskNetwork, levels: set[str]) -> str:
+    def _seen(self, name: str, image: Tensor) -> Tensor:
+        size = self.sizes.get(name)
+        if size is None or tuple(image.shape[-2:]) == tuple(size):
+            return image
+        return functional.interpolate(image, size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def _deepest(network: MultiTaskNetwork, levels: Collection[str]) -> str | None:
     for level in levels:
         network.check_level(level)
-    return [level for level in network.trunk.channels if level in levels][-1]
+    return next((level for level in reversed(network.trunk.channels) if level in levels), None)
 
 
 def _use_batch_statistics(module: nn.Module) -> None:

@@ -1,7 +1,7 @@
 """A shared trunk with named feature levels, and one head per task."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,6 +21,12 @@ def own(level: str, task: str) -> str:
 def feature_of(features: Features, level: str, task: str) -> Tensor:
     """Return the feature at ``level`` that serves ``task``: its own where it has one, else the shared one."""
     mine = own(level, task)
+    if mine not in features and level not in features:
+        raise UserError(
+            f"there is no feature at level '{level}' for '{task}'",
+            "in this network every task has features of its own, and nothing is shared by all",
+            "name teachers by tasks, or choose a network with a shared trunk",
+        )
     return features[mine] if mine in features else features[level]
 
 
@@ -80,10 +86,12 @@ class MultiTaskNetwork(nn.Module):
         """Map images (N, 3, H, W) to trunk features by level, up to and including level ``until``."""
         return self.trunk(image, until)
 
-    def predict(self, features: Features, size: tuple[int, int]) -> dict[str, Tensor]:
-        """Map trunk features to one raw output (N, channels, *size) per task."""
-        last = {task: feature_of(features, self.last_level, task) for task in self.heads}
-        return {task: _resize(head(last[task]), size) for task, head in self.heads.items()}
+    def predict(
+        self, features: Features, size: tuple[int, int], tasks: Collection[str] | None = None
+    ) -> dict[str, Tensor]:
+        """Map trunk features to one raw output (N, channels, *size) for each of ``tasks``, or for all."""
+        heads = {task: head for task, head in self.heads.items() if tasks is None or task in tasks}
+        return {t: _resize(head(feature_of(features, self.last_level, t)), size) for t, head in heads.items()}
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Map images (N, 3, H, W) to one raw output (N, channels, H, W) per task."""

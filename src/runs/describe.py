@@ -7,7 +7,9 @@ from typing import Any
 from src.build import task_configs
 from src.data.manifest import Manifest
 from src.data.module import DenseDataModule
-from src.runs.record import Run, describe_environment
+from src.distillation.build import regime
+from src.runs.record import describe_environment
+from src.runs.teacher import Teacher
 from src.stages.base import DenseStage
 
 Config = Mapping[str, Any]
@@ -17,6 +19,7 @@ METHOD_KEYS = (
     "adaptor.",
     "distance.",
     "loss_weights.",
+    "teacher.",
     "optimiser.",
     "schedule.",
     "augmentation.",
@@ -36,6 +39,13 @@ def dataset_identity(config: Config, manifest: Manifest) -> dict[str, Any]:
     return {key: config["dataset"][key] for key in IDENTITY} | {"content": content}
 
 
+def supervision(config: Config) -> dict[str, Any]:
+    """Say which labels are kept; where not all are, the tasks and the seed from which they are drawn belong to it."""
+    kept = config["labels"]
+    drawn = {"supervised_tasks": sorted(config["tasks"]), "supervised_seed": config["seed"]}
+    return {"supervision": kept} | ({} if kept == "full" else drawn)
+
+
 def method_values(overrides: Sequence[str]) -> list[str]:
     """Pick, of a command's overrides, the values that make it another method: not its options, data, seed or places."""
     return [o for o in overrides if "." in o.split("=", 1)[0] and o.lstrip("+").startswith(METHOD_KEYS)]
@@ -45,7 +55,7 @@ def describe(
     config: Config,
     data: DenseDataModule,
     stage: DenseStage,
-    teachers: Mapping[str, Run],
+    teachers: Mapping[str, Teacher],
     fingerprint: str,
     overrides: Sequence[str],
 ) -> dict[str, Any]:
@@ -64,7 +74,8 @@ def describe(
         "epochs": config["trainer"]["max_epochs"],
         "validation": config["dataset"]["validation"],
         "headlines": [f"{name}/{task.headline}" for name, task in stage.tasks.items()],
-        "teachers": {task: str(run.path) for task, run in teachers.items()},
+        "teachers": {name: teacher.entry for name, teacher in teachers.items()},
+        **supervision(config),
         "parameters": sum(p.numel() for p in stage.network.parameters()),
         "fingerprint": fingerprint,
         "debug": config["names"]["debug"],
@@ -83,7 +94,7 @@ def title(config: Config) -> str:
     names = config["names"]
     if config["stage"]["name"] == "teacher":
         what = f"teacher of {next(iter(task_configs(config)))}"
-    elif not config["distillation"]["levels"]:
+    elif regime(config) == "none":
         what = f"multi-task baseline, loss_weights={names['loss_weights']}"
     else:
         groups = ("distillation", "adaptor", "distance", "loss_weights")

@@ -23,7 +23,7 @@ PACKAGES = (
     "torchjd",
     "numpy",
 )
-NOT_PART_OF_A_METHOD = ("paths", "logger", "pictures", "resume", "reuse", "teachers", "names", "dataset")
+NOT_PART_OF_A_METHOD = ("paths", "logger", "pictures", "inside", "resume", "reuse", "teacher", "names", "dataset")
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,24 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
-def fingerprint(config: Mapping[str, Any], content: str, teachers: Mapping[str, Run]) -> str:
-    """Hash what decides a run's outcome: the resolved config without paths, loggers and pictures, data and teachers."""
+def fingerprint(config: Mapping[str, Any], content: str, teachers: Mapping[str, str]) -> str:
+    """Hash what decides a run's outcome: the config without paths, loggers and pictures, the data, teachers' marks."""
     left_out = {*NOT_PART_OF_A_METHOD, *_without_a_part(config)}
     relevant = {key: value for key, value in config.items() if key not in left_out}
-    dataset = {key: value for key, value in config["dataset"].items() if key not in ("root", "workers", "source")}
-    marks = {task: run.about.get("fingerprint") for task, run in teachers.items()}
-    text = json.dumps([relevant, dataset, content, marks], sort_keys=True, default=str)
+    dataset = {
+        key: value for key, value in config["dataset"].items() if key not in ("root", "workers", "resident", "source")
+    }
+    text = json.dumps([relevant, dataset, content, dict(teachers)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _without_a_part(config: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the groups that the config holds but the run does not use."""
     if config["stage"]["name"] == "teacher":
-        return ("tasks", "adaptor", "distance", "distillation", "loss_weights")
-    return ("task",) if config["distillation"]["levels"] else ("task", "adaptor", "distance")
+        tasks = ("tasks",) if config["labels"] == "full" else ()  # else they share the labels
+        return (*tasks, "adaptor", "distance", "distillation", "loss_weights")
+    distils = config["distillation"]["regime"] != "none"
+    return ("task",) if distils else ("task", "adaptor", "distance")
 
 
 def _version(package: str) -> str | None:

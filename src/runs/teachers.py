@@ -6,7 +6,10 @@ from typing import Any
 
 from src.errors import UserError
 from src.runs.record import Run, find_runs, read_run
+from src.runs.teacher import Teacher, teacher_from_file, teacher_from_library, teacher_from_run, with_levels
 
+CHOICES = ("model", "size", "seed")
+"""What may be said of teachers in general, and of each, where it differs from the student."""
 STUDENT_ONLY = (
     "stage=",
     "task=",
@@ -15,42 +18,60 @@ STUDENT_ONLY = (
     "adaptor",
     "distance",
     "loss_weights",
-    "teachers",
+    "teacher",
     "resume",
+    "label=",
+    "reuse=",
+    "inside.",
 )
 
 
 def find_teachers(
-    root: Path, wanted: Mapping[str, Mapping[str, Any]], given: Mapping[str, str], overrides: Sequence[str]
-) -> dict[str, Run]:
-    """Find the newest finished teacher of each task that matches the student's data, network and seed.
+    root: Path, tasks: Sequence[str], student: Mapping[str, Any], said: Mapping[str, Any], overrides: Sequence[str]
+) -> dict[str, Teacher]:
+    """Find a teacher for each task, and whatever other teachers the config names.
 
     Args:
-        root: where runs are looked for.
-        wanted: task -> what a teacher's record must say (dataset, model, seed).
-        given: task -> run directory, for teachers named by the user.
+        root: where runs are looked for; the newest finished one that fits is taken.
+        tasks: the student's tasks.
+        student: what the record of a teacher says by default: the student's dataset, model, seed, supervision, debug.
+        said: the config's ``teacher``: model, size and seed where they differ, and an entry per teacher by name.
         overrides: the command's overrides, from which the commands that train missing ones are made.
 
     Raises:
         UserError: teachers that are missing or do not fit; it names them and prints the commands.
     """
+    general = {key: said.get(key) for key in CHOICES}
+    entries = {name: entry for name, entry in said.items() if name not in CHOICES}
     runs = [run for run in find_runs(root) if run.about.get("stage") == "teacher"]
-    found: dict[str, Run] = {}
+    found: dict[str, Teacher] = {}
     reasons: dict[str, str] = {}
-    for task, conditions in wanted.items():
-        candidates = [run for run in runs if run.about.get("task") == task]
-        if task in given:
-            candidates = [_given(task, given[task])]
-        fitting = [run for run in candidates if run.finished and not mismatches(run.about, conditions)]
-        if fitting:
-            found[task] = fitting[-1]
+    commands: list[str] = []
+    for name in dict.fromkeys([*tasks, *entries]):
+        entry = entries.get(name, {})
+        if entry in (None, "none"):
+            continue
+        entry = {"from": entry} if isinstance(entry, str) else dict(entry)
+        levels = entry.pop("levels", None)
+        if "network" in entry:
+            found[name] = with_levels(teacher_from_library(name, entry), levels)
+        elif "from" in entry:
+            found[name] = with_levels(_given(name, str(entry["from"]), student), levels)
         else:
-            reasons[task] = _why_none(candidates, conditions)
+            choice = general | {key: value for key, value in entry.items() if value is not None}
+            _refuse_unknown(name, choice, tasks)
+            conditions = _conditions(student, choice)
+            fitting = _fitting(runs, name, conditions)
+            if fitting:
+                found[name] = with_levels(teacher_from_run(fitting[-1], student["dataset"]["size"]), levels)
+            else:
+                reasons[name] = _why_none([run for run in runs if run.about.get("task") == name], conditions)
+                commands.append(teacher_command(name, overrides, choice))
     if reasons:
         raise UserError(
             f"no teacher for {', '.join(reasons)}",
-            "\n        ".join(f"{task}: {reason}" for task, reason in reasons.items()),
-            "\n".join(teacher_command(task, overrides) for task in reasons),
+            "\n        ".join(f"{name}: {reason}" for name, reason in reasons.items()),
+            "\n".join(commands),
         )
     return found
 
@@ -67,17 +88,70 @@ def mismatches(about: Mapping[str, Any], conditions: Mapping[str, Any]) -> list[
     return differences
 
 
-def teacher_command(task: str, overrides: Sequence[str]) -> str:
-    """Give the command that trains the teacher of ``task`` under the same overrides."""
-    kept = [f"'{o}'" if set(o) & set("[]{}*? ") else o for o in overrides if not o.lstrip("+").startswith(STUDENT_ONLY)]
-    return " ".join(["python -m src.train stage=teacher", f"task={task}", *kept])
+def teacher_command(task: str, overrides: Sequence[str], choice: Mapping[str, Any] | None = None) -> str:
+    """Give the command that trains the teacher of ``task`` under the same overrides but for ``choice``."""
+    choice = choice or {}
+    said = {"model": "model=", "size": "dataset.size=", "seed": "seed="}
+    replaced = tuple(said[key] for key in said if choice.get(key) is not None)
+    kept = [o for o in overrides if not o.lstrip("+").startswith((*STUDENT_ONLY, *replaced))]
+    kept += [f"{said[key]}{choice[key]}".replace(" ", "") for key in said if choice.get(key) is not None]
+    quoted = [f"'{o}'" if set(o) & set("[]{}*? ") else o for o in kept]
+    return " ".join(["python -m src.train stage=teacher", f"task={task}", *quoted])
 
 
-def _given(task: str, path: str) -> Run:
-    run = read_run(Path(path))
-    if run is None or run.about.get("stage") != "teacher" or run.about.get("task") != task:
-        raise UserError(f"teachers.{task}={path} is not a teacher of {task}", "the directory holds no such run")
-    return run
+def _refuse_unknown(name: str, choice: Mapping[str, Any], tasks: Sequence[str]) -> None:
+    unknown = [key for key in choice if key not in CHOICES]
+    if unknown or name not in tasks:
+        what = f"no {unknown[0]}" if unknown else f"no task '{name}'"
+        raise UserError(
+            f"teacher.{name} says nothing that could be found: there is {what}",
+            f"an entry is a path, none, or a mapping with from, network, levels, {', '.join(CHOICES)}",
+            f"+teacher.{name}=RUN_DIRECTORY, or '+teacher.{name}={{network: timm, backbone: resnet18}}'",
+        )
+
+
+def _conditions(student: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a teacher must say: as the student's, but for what was chosen to differ."""
+    conditions = dict(student)
+    if choice["model"] is not None:
+        del conditions["model"]
+        conditions["names"] = {"model": choice["model"]}
+    if choice["seed"] is not None:
+        conditions["seed"] = choice["seed"]
+    dataset = student["dataset"]
+    if choice["size"] is not None and list(choice["size"]) != list(dataset["size"]):
+        conditions["dataset"] = {"name": dataset["name"], "classes": dataset["classes"], "size": list(choice["size"])}
+    return conditions
+
+
+def _fitting(runs: Sequence[Run], task: str, conditions: Mapping[str, Any]) -> list[Run]:
+    return [
+        run
+        for run in runs
+        if run.about.get("task") == task and run.finished and not mismatches(_known(run), conditions)
+    ]
+
+
+def _given(name: str, where: str, student: Mapping[str, Any]) -> Teacher:
+    """Open what ``where`` names: any network of the same task and kind of data."""
+    path = Path(where)
+    if not path.is_dir():
+        return teacher_from_file(name, path, student["dataset"])
+    run = read_run(path)
+    if run is None or run.about.get("stage") != "teacher" or run.about.get("task") != name:
+        raise UserError(f"teacher.{name}={where} is not a teacher of {name}", "the directory holds no such run")
+    dataset = student["dataset"]
+    same_size = run.about["dataset"].get("size") == dataset["size"]
+    conditions = {"dataset": dataset if same_size else {key: dataset[key] for key in ("name", "classes")}}
+    conditions |= {"debug": student["debug"]} if "debug" in student else {}
+    if not run.finished or mismatches(run.about, conditions):
+        raise UserError(f"teacher.{name}={where} does not fit", _why_none([run], conditions))
+    return teacher_from_run(run, dataset["size"])
+
+
+def _known(run: Run) -> dict[str, Any]:
+    """Records from before there was a choice say nothing of supervision: it was full."""
+    return {"supervision": "full"} | dict(run.about)
 
 
 def _why_none(candidates: Sequence[Run], conditions: Mapping[str, Any]) -> str:
@@ -86,7 +160,7 @@ def _why_none(candidates: Sequence[Run], conditions: Mapping[str, Any]) -> str:
     newest = candidates[-1]
     if not newest.finished:
         return f"{newest.path} has not finished (status {newest.about.get('status')})"
-    return f"{newest.path} does not fit: {'; '.join(mismatches(newest.about, conditions))}"
+    return f"{newest.path} does not fit: {'; '.join(mismatches(_known(newest), conditions))}"
 
 
 def _short(value: Any) -> str:

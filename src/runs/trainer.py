@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from rich.console import Console
 
 from src.callbacks.history import History
+from src.callbacks.inside import Inside
 from src.callbacks.panels import Panels
 from src.callbacks.progress import LossBar
 from src.errors import UserError
@@ -22,9 +23,11 @@ Config = Mapping[str, Any]
 
 def build_trainer(config: Config, folder: Path) -> pl.Trainer:
     """Build the trainer with its history, pictures and checkpoint in ``folder``."""
-    pictures = config["pictures"]
+    pictures, inside = config["pictures"], config.get("inside")  # runs resumed from before it was there have none
     in_terminal = Console().is_terminal
-    callbacks: list[Callback] = [
+    # before the history, which writes down what it logs
+    callbacks: list[Callback] = [Inside(folder, **inside)] if inside and inside["every"] else []
+    callbacks += [
         History(folder / "metrics.csv", print_lines=not in_terminal),
         Panels(folder / "pictures", every=pictures["every"], count=pictures["count"]),
         _checkpoint(folder, filename="last"),

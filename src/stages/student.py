@@ -1,7 +1,6 @@
 """The student stage: one multi-task network, its shared features aligned with each teacher's."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -9,31 +8,11 @@ from torch import Tensor
 
 from src.balancing.base import LossWeighting, Parameters
 from src.distillation.alignment import Alignment
-from src.distillation.teachers import FrozenTeachers
+from src.distillation.base import Distillation, Guidance, TrainingStep
 from src.errors import UserError
 from src.stages.base import Batch, DenseStage, ParameterGroup
-from src.stages.schedules import Constant, Schedule
 
-
-@dataclass
-class Distillation:
-    """Frozen teachers, the alignment with them, and how the alignment is weighted and trained.
-
-    Args:
-        teachers: the frozen teachers.
-        alignment: adaptors and distance.
-        weights: lambda per task; a task that is not named has 1.
-        balanced: whether the loss weighting sees task and alignment loss together, not the task loss alone.
-        adaptor_settings: optimiser settings of the adaptors, such as lr and weight_decay.
-        adaptor_schedule: learning-rate factor of the adaptors.
-    """
-
-    teachers: FrozenTeachers
-    alignment: Alignment
-    weights: Mapping[str, float]
-    balanced: bool = False
-    adaptor_settings: Mapping[str, float] = field(default_factory=dict)
-    adaptor_schedule: Schedule = field(default_factory=Constant)
+NOTHING = Guidance({})
 
 
 class StudentStage(DenseStage):
@@ -55,53 +34,65 @@ class StudentStage(DenseStage):
             )
         self.weighting = weighting
         self.distillation = distillation
-        self.alignment = distillation.alignment if distillation else None
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """Adaptors and distance, where there is distillation."""
+        return self.distillation.alignment if self.distillation else None
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Give the adaptors, and learned loss weights, a group of their own."""
+        """Give learned loss weights, adaptors and networks that learn beside the student groups of their own."""
         groups = super().parameter_groups()
-        learned = list(self.weighting.parameters())
-        if learned:
-            groups.append(ParameterGroup("weighting", learned, self.schedule))
-        if self.distillation and list(self.distillation.alignment.parameters()):
-            adaptors = list(self.distillation.alignment.parameters())
-            settings = self.distillation.adaptor_settings
-            groups.append(ParameterGroup("adaptors", adaptors, self.distillation.adaptor_schedule, settings))
-        return groups
+        groups.append(ParameterGroup("weighting", list(self.weighting.parameters()), self.schedule))
+        if self.distillation:
+            training = self.distillation.adaptors
+            groups.append(ParameterGroup("adaptors", self.distillation.helpers(), training.schedule, training.settings))
+            groups.append(ParameterGroup("single-task networks", self.distillation.networks(), self.schedule))
+        return [group for group in groups if group.parameters]
 
     def on_fit_start(self) -> None:
-        """Bring the teachers, which are no part of this module's state, to the device."""
+        """Get the distillation ready on the device."""
         if self.distillation:
-            self.distillation.teachers.to(self.device).to(memory_format=torch.channels_last)
+            self.distillation.start(self.device, self._training_images)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Return the balanced sum of task losses plus the weighted alignment losses."""
-        losses, aligned = self._losses(batch, align=self.distillation)
+        """Return the balanced sum of task losses plus what pulls the student to its teachers."""
+        losses, guidance = self._losses(batch, self.distillation)
         self.log_losses("loss", {task: loss.mean() for task, loss in losses.items()})
-        self.log_losses("align", aligned)
+        for kind, values in guidance.logged.items():
+            self.log_losses(kind, values)
         self._steps_before = self.global_step
-        seen, beside = self._seen(losses, aligned)
-        return self._balanced(seen) + torch.stack(list(beside.values())).sum() if beside else self._balanced(seen)
+        seen, beside = self._seen(losses, guidance)
+        total = torch.stack([self._balanced(seen), *beside.values()]).sum()
+        return total if guidance.own is None else total + guidance.own
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
         """Show the losses after an optimiser's step to a weighting that learns from them."""
         if self.weighting.needs_losses_after_step and self.global_step > self._steps_before:
-            align = self.distillation if self.distillation and self.distillation.balanced else None
+            distillation = self.distillation if self.distillation and self.distillation.balanced else None
             with torch.no_grad(), self.trainer.precision_plugin.forward_context():
-                seen, _ = self._seen(*self._losses(batch, align))
+                seen, _ = self._seen(*self._losses(batch, distillation))
             self.weighting.after_step(torch.stack(list(seen.values())))
 
     def on_train_epoch_end(self) -> None:
-        """Let the weighting close its epoch."""
+        """Let the weighting and the distillation close their epoch."""
         self.weighting.end_epoch()
+        if self.distillation:
+            self.distillation.end_epoch()
 
-    def _losses(self, batch: Batch, align: Distillation | None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Task losses, scalars or one for each part of the batch (parts), and alignment losses."""
+    def _training_images(self) -> Iterator[Tensor]:
+        return self.trainer.datamodule.training_images()  # type: ignore[attr-defined]
+
+    def _losses(self, batch: Batch, distillation: Distillation | None) -> tuple[dict[str, Tensor], Guidance]:
+        """Task losses, scalars or one for each part of the batch (parts), and what the distillation adds."""
         image = batch["image"]
         features = self.network.features(image)
         raw = self.network.predict(features, (image.shape[-2], image.shape[-1]))
         losses = self._losses_by_part(raw, batch) if self.weighting.parts > 1 else self.task_losses(raw, batch)
-        return losses, align.alignment(features, align.teachers(image)) if align else {}
+        if distillation is None:
+            return losses, NOTHING
+        means = {task: loss.mean() for task, loss in losses.items()}
+        return losses, distillation.guide(TrainingStep(batch, features, raw, means))
 
     def _losses_by_part(self, raw: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         parts = self.weighting.parts
@@ -116,16 +107,13 @@ class StudentStage(DenseStage):
         by_part = [self.task_losses(r, b) for r, b in zip(cut_raw, cut, strict=True)]
         return {task: torch.stack([losses[task] for losses in by_part]) for task in self.tasks}
 
-    def _seen(
-        self, losses: dict[str, Tensor], aligned: Mapping[str, Tensor]
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The losses that the weighting sees, and the weighted alignment losses that are added beside them."""
-        if self.distillation is None:
-            return losses, {}
-        weighted = {task: self.distillation.weights.get(task, 1.0) * value for task, value in aligned.items()}
-        if self.distillation.balanced:
-            return {task: loss + weighted.get(task, 0.0) for task, loss in losses.items()}, {}
-        return losses, weighted
+    def _seen(self, losses: dict[str, Tensor], guidance: Guidance) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The losses that the weighting sees, and the pulls that are added beside them."""
+        seen = {task: guidance.factors.get(task, 1.0) * loss for task, loss in losses.items()}
+        beside = dict(guidance.pulls)
+        if self.distillation and self.distillation.balanced:
+            seen = {task: loss + beside.pop(task, 0.0) for task, loss in seen.items()}
+        return seen, beside
 
     def _balanced(self, losses: Mapping[str, Tensor]) -> Tensor:
         with torch.autocast(self.device.type, enabled=False):  # products of gradients need float32
@@ -140,5 +128,5 @@ class StudentStage(DenseStage):
 
     def _trained(self) -> Parameters:
         shared, own = self.network.shared_and_own_parameters()
-        adaptors = list(self.alignment.parameters()) if self.alignment else []
-        return Parameters(shared, [*own, *adaptors], self.network.last_shared_layer())
+        helpers = self.distillation.helpers() if self.distillation else []
+        return Parameters(shared, [*own, *helpers], self.network.last_shared_layer())

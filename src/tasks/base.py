@@ -27,6 +27,9 @@ class Task(ABC):
     """Direction of every metric."""
     nine: ClassVar[tuple[str, ...]]
     """Metrics that enter the nine-metric Delta_m."""
+    invalid: ClassVar[float] = 0
+    """Value of a target, in all its channels, where there is no label: the loss must pass over it, and ``mirror``
+    and ``zoom`` keep it."""
 
     @abstractmethod
     def target(self, stored: Tensor) -> Tensor:
@@ -39,6 +42,13 @@ class Task(ABC):
     @abstractmethod
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """Compute the float32 loss over valid pixels of the batch; 0 where there is none."""
+
+    def imitate(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Compute how far a head's outputs (N, channels, H, W) are from a teacher's, over all pixels.
+
+        Unless a task says otherwise it is the mean absolute difference of predictions; ``temperature`` softens classes.
+        """
+        return (self.activate(raw.float()) - self.activate(teacher.float())).abs().mean()
 
     @abstractmethod
     def metrics(self) -> MetricCollection:

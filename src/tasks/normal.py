@@ -55,6 +55,10 @@ class Normal(Task):
         distance = torch.where(valid, 1 - (self.activate(raw) * target).sum(1), 0.0)
         return distance.sum() / valid.sum().clamp(min=1)
 
+    def imitate(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Compute 1 - mean cosine between vectors and a teacher's."""
+        return 1 - (self.activate(raw) * self.activate(teacher)).sum(1).mean()
+
     def metrics(self) -> MetricCollection:
         """Build mean and median angle and the shares within 11.25, 22.5 and 30 degrees of the whole set."""
         return MetricCollection([NormalAngles()])

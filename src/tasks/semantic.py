@@ -36,6 +36,7 @@ class Semantic(Task):
         "miou_per_image": True,
     }
     nine: ClassVar[tuple[str, ...]] = ("miou", "pixel_accuracy")
+    invalid: ClassVar[float] = IGNORE
 
     def __init__(
         self, classes: int, colours: Sequence[Sequence[int]] | None = None, names: Sequence[str] | None = None
@@ -60,6 +61,11 @@ class Semantic(Task):
         """Compute the mean cross-entropy over the pixels of the batch that are not ignored."""
         total = functional.cross_entropy(raw.float(), target, ignore_index=IGNORE, reduction="sum")
         return total / (target != IGNORE).sum().clamp(min=1)
+
+    def imitate(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Compute KL(teacher || student) of softened classes times temperature^2, pixels' mean (Hinton et al. 2015)."""
+        ours, theirs = (functional.log_softmax(x.float() / temperature, dim=1) for x in (raw, teacher))
+        return functional.kl_div(ours, theirs, reduction="none", log_target=True).sum(1).mean() * temperature**2
 
     def metrics(self) -> MetricCollection:
         """Build mIoU and pixel accuracy of the whole set, and the older mean IoU per image."""

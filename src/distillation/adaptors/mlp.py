@@ -3,7 +3,7 @@
 from torch import nn
 
 
-def mlp(channels_in: int, channels_out: int, expansion: float = 1.0) -> nn.Module:
+def mlp(channels_in: int, channels_out: int, expansion: float = 1.0) -> nn.Sequential:
     """Build 1x1 convolution, BatchNorm, ReLU, 1x1 convolution; hidden width is ``expansion`` times the output's."""
     hidden = max(1, round(channels_out * expansion))
     return nn.Sequential(

@@ -1,0 +1,99 @@
+"""Times training steps inside Lightning's own loop, whole or in parts."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from src.distillation.offline import Offline
+from src.stages.student import StudentStage
+
+PARTS = ("data", "teachers", "alignment", "student", "optimiser")
+"""``student`` is its forward pass and the whole backward pass."""
+
+
+class StepClock(pl.Callback):
+    """Measures the seconds of ``steps`` steps after ``warm_up``, waiting for the device only at both ends."""
+
+    def __init__(self, warm_up: int, steps: int) -> None:
+        self.warm_up, self.steps = warm_up, steps
+        self.count, self.started, self.seconds = 0, 0.0, 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+        """Start the clock after the warm-up and stop it with the last step."""
+        self.count += 1
+        if self.count == self.warm_up:
+            self.started = now(module.device)
+        elif self.count == self.warm_up + self.steps:
+            self.seconds = now(module.device) - self.started
+
+
+class PartsClock(pl.Callback):
+    """Splits each step after ``warm_up`` into PARTS, waiting for the device at every border: that costs time too."""
+
+    def __init__(self, warm_up: int) -> None:
+        self.warm_up = warm_up
+        self.count = 0
+        self.seconds: dict[str, list[float]] = defaultdict(list)
+        self.inner: dict[str, float] = {}
+        self.ended = self.started = self.stepping = 0.0
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Put a clock on the teachers and on the alignment."""
+        if isinstance(module, StudentStage) and isinstance(module.distillation, Offline):
+            self._watch(module.distillation.teachers, "teachers", module)
+            self._watch(module.distillation.alignment, "alignment", module)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin to wait for data."""
+        self.ended = now(module.device)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+        """End waiting for data."""
+        self.started = now(module.device)
+        self.inner = {"teachers": 0.0, "alignment": 0.0}
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+        """End the backward pass."""
+        self.stepping = now(module.device)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
+        """Note the step's parts."""
+        end = now(module.device)
+        self.count += 1
+        if self.count > self.warm_up:
+            student = self.stepping - self.started - sum(self.inner.values())
+            parts = {"data": self.started - self.ended, "student": student, "optimiser": end - self.stepping}
+            for name, seconds in (parts | self.inner).items():
+                self.seconds[name].append(seconds)
+        self.ended = end
+
+    def _watch(self, watched: nn.Module, name: str, module: pl.LightningModule) -> None:
+        begun: list[float] = []
+
+        def before(*_: Any) -> None:
+            begun.append(now(module.device))
+
+        def after(*_: Any) -> None:
+            self.inner[name] += now(module.device) - begun.pop()
+
+        watched.register_forward_pre_hook(before)
+        watched.register_forward_hook(after)
+
+
+def now(device: torch.device) -> float:
+    """Read the clock once the device has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
+    """Measure the seconds that ``work`` takes on the device."""
+    start = now(device)
+    work()
+    return now(device) - start

@@ -1,0 +1,98 @@
+"""A benchmark as a terminal table, Markdown and a page with bars."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from rich.table import Table
+
+from src.benchmarking.clock import PARTS
+from src.comparison.plots import Bar, Style, bars
+from src.comparison.style import CSS
+
+Row = Mapping[str, Any]
+SAID = ("stage", "batch", "precision", "compile", "data", "images/s", "ms/step")
+HEAD = (*SAID, *(f"{part} ms" for part in PARTS), "MiB", "MFU")
+NOTE = (
+    "images/s and ms/step: median over rounds, in the training loop as it is. The parts are medians over the steps of "
+    "one more round in which every border waits for the device; the backward pass, the adaptors' too, is in `student`. "
+    "MFU: operations a step needs (a backward pass counted as two forward passes) over what square matrix products "
+    "reach in the same precision."
+)
+
+
+def cells(row: Row) -> list[str]:
+    """Write a row under HEAD."""
+    memory = "-" if row["memory"] is None else f"{row['memory'] / 2**20:.0f}"
+    return [
+        row["stage"],
+        str(row["batch_size"]),
+        row["precision"],
+        "yes" if row["compile"] else "no",
+        row["data"],
+        f"{row['images_per_second']:.1f}",
+        f"{1000 * statistics.median(row['seconds']):.1f}",
+        *(f"{1000 * row['parts'][part]:.1f}" for part in PARTS),
+        memory,
+        f"{100 * row['utilisation']:.0f} %",
+    ]
+
+
+def rich_table(rows: Sequence[Row]) -> Table:
+    """Draw the table for a terminal."""
+    table = Table()
+    for column in HEAD:
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for row in rows:
+        table.add_row(*cells(row))
+    return table
+
+
+def markdown(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
+    """Write table, ratios and machine as Markdown."""
+    lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}", *(f"| {' | '.join(cells(row))} |" for row in rows)]
+    said = ", ".join(f"{key} {value}" for key, value in machine.items())
+    return "\n".join([*lines, "", NOTE, "", *(f"- {line}" for line in ratios(rows)), "", said, ""])
+
+
+def ratios(rows: Sequence[Row]) -> list[str]:
+    """Compare the distilled student with the plain multi-task run of the same round, for each setting."""
+    plain = {_setting(row): row["seconds"] for row in rows if row["stage"] == "multi-task"}
+    found = []
+    for row in rows:
+        if row["stage"] == "distilled" and (before := plain.get(_setting(row))):
+            each = [100 * (ours / theirs - 1) for ours, theirs in zip(row["seconds"], before, strict=True)]
+            spread = f"{min(each):.0f} to {max(each):.0f}"
+            found.append(
+                f"{_name(row)}: distilling adds {statistics.median(each):.0f} % to a multi-task step ({spread})"
+            )
+    return found
+
+
+def page(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
+    """Draw images a second, a bar per row, and the table, as one page that needs nothing else."""
+    styles = {stage: Style.of(number) for number, stage in enumerate(dict.fromkeys(row["stage"] for row in rows))}
+    drawn = [Bar(f"{r['stage']}, {_name(r)}", r["images_per_second"], None, styles[r["stage"]]) for r in rows]
+    head = "".join(f"<th>{escape(column)}</th>" for column in HEAD)
+    body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells(row)) + "</tr>" for row in rows)
+    said = ", ".join(f"{key} {value}" for key, value in machine.items())
+    added = "".join(f"<p>{escape(line)}</p>" for line in ratios(rows))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Benchmark</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{CSS}</style></head><body><h1>Benchmark</h1>"
+        f"<p class='soft'>{escape(said)}</p>"
+        f'{bars("images per second in training", drawn)}{added}<div class="scroll"><table>'
+        f"<thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div><p class='soft'>{escape(NOTE)}</p></body></html>"
+    )
+
+
+def _setting(row: Row) -> tuple[Any, ...]:
+    return row["batch_size"], row["precision"], row["compile"], row["data"]
+
+
+def _name(row: Row) -> str:
+    compiled = ", compiled" if row["compile"] else ""
+    return f"batch {row['batch_size']}, {row['precision']}, {row['data']}{compiled}"

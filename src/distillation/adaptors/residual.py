@@ -1,0 +1,27 @@
+"""A linear adaptor that can become a non-linear one."""
+
+from torch import Tensor, nn
+
+from src.distillation.adaptors.linear import linear
+from src.distillation.adaptors.mlp import mlp
+
+
+class Residual(nn.Module):
+    """A 1x1 convolution plus a perceptron (1x1, BatchNorm, ReLU, 1x1) that starts at zero.
+
+    Args:
+        channels_in: channels of the student's feature.
+        channels_out: channels of the teacher's feature.
+        expansion: hidden width of the perceptron over ``channels_out``.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, expansion: float = 0.25) -> None:
+        super().__init__()
+        self.linear = linear(channels_in, channels_out)
+        self.branch = mlp(channels_in, channels_out, expansion)
+        for parameter in self.branch[-1].parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, feature: Tensor) -> Tensor:
+        """Map a feature (N, C_in, H, W) to (N, C_out, H, W)."""
+        return self.linear(feature) + self.branch(feature)

@@ -1,0 +1,100 @@
+"""Any network of timm with intermediate features as a trunk."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from src.errors import UserError
+from src.models.base import Features, MultiTaskNetwork, Trunk
+
+CLASSIFIERS = ("fc.", "head.", "classifier.", "norm.", "fc_norm.")
+"""Parameters that a network without classes may lack, or have beyond a file's."""
+
+
+class TimmTrunk(Trunk):
+    """The intermediate features of a timm network, its classifier left out.
+
+    Levels: ``encoder1``, ... and ``bottleneck``, the last of them; for a transformer, its blocks.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        info = model.feature_info
+        described = list(info) if isinstance(info, list) else info.get_dicts()
+        names = [f"encoder{i + 1}" for i in range(len(described) - 1)] + ["bottleneck"]
+        self.channels = {name: int(d["num_chs"]) for name, d in zip(names, described, strict=True)}
+        self.divisor = math.lcm(*(int(d["reduction"]) for d in described))
+
+    def forward(self, image: Tensor, until: str | None = None) -> Features:
+        """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
+        names = list(self.channels)
+        wanted = list(range(len(names) if until is None else names.index(until) + 1))
+        found = self.model.forward_intermediates(
+            image, indices=wanted, stop_early=True, output_fmt="NCHW", intermediates_only=True
+        )
+        return {names[i]: feature.contiguous() for i, feature in zip(wanted, found, strict=True)}
+
+
+def _head(width: int, channels: int) -> nn.Module:
+    return nn.Conv2d(width, channels, 3, padding=1)
+
+
+def timm_network(
+    outputs: Mapping[str, int], backbone: str, weights: str | None = None, options: Mapping[str, Any] | None = None
+) -> MultiTaskNetwork:
+    """Build timm's ``backbone``, with a convolution on its last feature for each of ``outputs``.
+
+    ``weights`` is a file of its state_dict, or ``hub`` for timm's pretrained ones, which need the network.
+
+    Raises:
+        UserError: no such network, one without intermediate features, or weights that cannot be had or do not fit.
+    """
+    model = _create(backbone, weights == "hub", dict(options or {}))
+    if not hasattr(model, "forward_intermediates"):
+        raise UserError(f"timm's '{backbone}' gives no intermediate features", "it has no forward_intermediates")
+    if weights not in (None, "hub"):
+        _load(model, Path(str(weights)), backbone)
+    return MultiTaskNetwork(TimmTrunk(model), outputs, _head)
+
+
+def _create(backbone: str, pretrained: bool, options: dict[str, Any]) -> Any:
+    try:
+        return timm.create_model(backbone, pretrained=pretrained, num_classes=0, **options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise UserError(f"timm cannot build '{backbone}' with {options}", str(error)) from error
+    except (OSError, RuntimeError) as error:
+        if "Unknown model" in str(error):
+            raise UserError(f"timm has no network '{backbone}'", str(error)) from error
+        raise UserError(
+            f"no pretrained weights for timm's '{backbone}'",
+            f"they are downloaded, and that failed ({type(error).__name__})",
+            "name a file as its weights, or weights: null for random ones",
+        ) from error
+
+
+def _load(model: nn.Module, path: Path, backbone: str) -> None:
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state: dict[str, Any] = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many kinds for a file that is none of theirs
+        raise UserError(
+            f"{path} cannot be read as weights", f"{type(error).__name__}: {error}".split("\n")[0]
+        ) from error
+    state = state.get("state_dict", state.get("model", state))
+    try:
+        missing, unexpected = model.load_state_dict(state, strict=False)
+        wrong = [key for key in [*missing, *unexpected] if not key.startswith(CLASSIFIERS)]
+    except RuntimeError as error:  # other shapes
+        wrong = [str(error).split("\n")[-1].strip()]
+    if wrong:
+        raise UserError(f"the weights in {path} are not of timm's '{backbone}'", "; ".join(wrong[:5]))
