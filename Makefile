@@ -9,7 +9,7 @@ OPTIONS ?=
 COMMON = seed=$(SEED) reuse=true $(OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install student seeds test check format clean
+.PHONY: help install student seeds bench test check format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -30,6 +30,9 @@ student: $(VENV)/installed ## embedded data, three teachers, baseline, distilled
 seeds: ## `make student` for seeds 0, 1 and 2
 	for seed in 0 1 2; do $(MAKE) student SEED=$$seed || exit 1; done
 
+bench: $(VENV)/installed ## how fast training is, and where its time goes (OPTIONS="preset=gpu")
+	$(RUN) src.benchmark $(OPTIONS)
+
 test: $(VENV)/installed ## the whole test suite
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2
 
@@ -43,4 +46,4 @@ format: $(VENV)/installed ## let ruff format and mend
 	$(BIN)/ruff format src tests
 
 clean: ## remove environment, data, runs and reports
-	rm -rf $(VENV) data runs report
+	rm -rf $(VENV) data runs report benchmark

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -27,6 +28,7 @@ def benchmark(composed: DictConfig) -> None:
     require_at_least_one(warm_up=effort.warm_up, steps=effort.steps, rounds=effort.rounds)
     _require_known("stages", config["stages"], OPTIONS)
     _require_known("data", config["data"], DATA)
+    compose("train", _overrides(config))  # so that what it does not take is told here, not by another process
     console = Console(width=None if Console().is_terminal else 180)
     rows: list[dict[str, Any]] = []
     grid = itertools.product(config["batch_sizes"], config["precisions"], config["compile"], config["data"])
