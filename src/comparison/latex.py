@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from src.comparison.collect import DELTAS, Comparison, Row
+from src.comparison.collect import COST, DELTAS, Comparison, Row
 from src.comparison.tables import best, caption, figures, higher_is_better, metric_columns, seeds, summary_columns
 
 SPECIAL = {
@@ -18,8 +18,10 @@ SYMBOLS = {DELTAS[0]: r"$\Delta_{\mathrm{MTL}}$ (\%)", DELTAS[1]: r"$\Delta_m$ (
 
 
 def latex(comparison: Comparison) -> str:
-    """Write the short table and the one of all metrics, each column's best in bold."""
-    tables = [summary_columns(comparison), metric_columns(comparison)]
+    """Write the short table, that of the cost, and one of all metrics per task; each column's best in bold."""
+    summary = summary_columns(comparison)
+    tables = [[c for c in summary if c not in COST], list(COST)]
+    tables += [[c for c in metric_columns(comparison) if c.startswith(f"{task}/")] for task in comparison.tasks]
     return "\n".join(_table(comparison, columns) for columns in tables)
 
 
