@@ -257,3 +257,49 @@ def test_predictions_are_imitated_by_each_tasks_own_measure() -> None:
     raw, teacher = torch.randn(2, 3, 4, 6), torch.randn(2, 3, 4, 6)
     cosine = torch.nn.functional.cosine_similarity(raw, teacher, dim=1).mean().item()
     assert TASKS["normal"].imitate(raw, 5 * teacher, 3.0).item() == pytest.approx(1 - cosine, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("distillation=online",),
+        (
+            "distillation.standardise=phi_s",
+            "distillation.drop=0.5",
+            "distillation.feedback=0.5",
+            "+teacher.other={network: timm, backbone: resnet10t, levels: ['decoder:encoder2']}",
+            "+teacher.normal=none",
+        ),
+    ],
+    ids=["online", "everything"],
+)
+def test_a_resumed_run_ends_as_one_that_was_not_stopped(trained: Workspace, options: tuple[str, ...]) -> None:
+    """Stopped after the first of two epochs, by a record and a checkpoint that say so."""
+    short = ("stage=student", *options, "pictures.count=0", "schedule=constant")
+    constant = "distillation.adaptor_schedule._target_=src.stages.schedules.Constant"
+    whole = trained.train(*short, constant, "trainer.max_epochs=2")
+    stopped = trained.train(*short, constant, "trainer.max_epochs=1")
+    config = (stopped / "config.yaml").read_text()
+    (stopped / "config.yaml").write_text(config.replace("max_epochs: 1", "max_epochs: 2"))
+    record = (stopped / "run.json").read_text()
+    (stopped / "run.json").write_text(record.replace('"status": "finished"', '"status": "interrupted"'))
+    result = trained.call("train", f"resume={stopped}")
+    assert result.code == 0, result.out
+    assert read_json(stopped / "run.json")["teachers"] == read_json(whole / "run.json")["teachers"]
+    states = [torch.load(run / "weights.pt", weights_only=True)["state_dict"] for run in (whole, stopped)]
+    assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
+
+
+def test_a_sweep_of_adaptors_and_distances_ends_with_one_table(trained: Workspace, tmp_path: Path) -> None:
+    before = set(trained.runs())
+    result = trained.call(
+        "train", "-m", *TINY, "stage=student", "adaptor=linear,low_rank", "distance=normalised,channel_kl"
+    )
+    assert result.code == 0, result.out
+    new = [str(run) for run in trained.runs() if run not in before]
+    assert len(new) == 4
+    result = trained.call("report", f"runs=[{','.join(new)}]", f"out={tmp_path}")
+    assert result.code == 0, result.out
+    table = (tmp_path / "comparison.md").read_text()
+    for method in ("(matched)", "(matched, low_rank)", "(matched, channel_kl)", "(matched, low_rank, channel_kl)"):
+        assert table.count(f"| distilled {method} [") == 1  # followed by the values that make it tiny

@@ -95,6 +95,14 @@ def test_mean_and_spread_are_over_seeds_each_against_its_own_teachers(tmp_path: 
     assert "| 0, 1, 2 |" in markdown(comparison)
 
 
+def test_runs_with_fewer_labels_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
+    write_run(tmp_path, "all", student(0.4))
+    write_run(tmp_path, "one", student(0.3), supervision="one")
+    settings = [comparison.setting.dataset for comparison in compare(list(find_runs(tmp_path)))]
+    assert len(settings) == 2
+    assert [setting for setting in settings if setting.endswith("one task's label each")]
+
+
 def test_a_newer_run_replaces_an_older_one_and_unfinished_ones_do_not_count(tmp_path: Path) -> None:
     write_run(tmp_path, "1", student(0.1))
     write_run(tmp_path, "2", student(0.2))
