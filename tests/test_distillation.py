@@ -17,6 +17,7 @@ from src.distillation.distances.l2 import l2
 from src.distillation.distances.normalised import normalised
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
+from src.models.mtan import mtan
 from src.models.segnet import segnet
 from src.models.small import small
 
@@ -205,6 +206,21 @@ def test_batch_mode_normalises_by_the_batch_and_eval_mode_by_running_statistics(
     expected = released.train().features(image)["decoder"]
     torch.testing.assert_close(batch_mode(image)["semantic"]["decoder"], expected)
     assert not torch.allclose(eval_mode(image)["semantic"]["decoder"], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("build", [segnet, small, mtan], ids=["segnet", "small", "mtan"])
+def test_folding_leaves_what_a_teacher_sees(build) -> None:
+    torch.manual_seed(0)
+    network = build({"depth": 1}, [4, 4, 8, 8, 8])
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.randn(2, 3, 32, 64) * 3 + 1)  # running statistics that are not those it began with
+    image = torch.randn(2, 3, 32, 64)
+    expected = copy.deepcopy(network).eval().features(image)
+    teachers = FrozenTeachers({"depth": network}, {"depth": set(network.trunk.channels)})
+    for level, feature in teachers(image)["depth"].items():
+        torch.testing.assert_close(feature, expected[level], rtol=1e-3, atol=1e-4)
+    assert not [m for m in teachers.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 def test_no_teacher_computes_a_head_or_a_layer_beyond_the_deepest_aligned_level() -> None:

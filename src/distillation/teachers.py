@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from src.distillation.folding import fold_batchnorm
 from src.errors import UserError
 from src.models.base import Features, MultiTaskNetwork
 
@@ -20,8 +21,8 @@ class FrozenTeachers(nn.Module):
     Args:
         networks: the trained networks; that of a task bears the task's name.
         levels: for each, the levels that are aligned; nothing beyond the deepest of them is computed.
-        batchnorm: ``eval`` uses the running statistics; ``batch`` uses each batch's own and leaves the
-            running ones alone, as the released KD4MTL code does, which never calls eval().
+        batchnorm: ``eval`` uses the running statistics, folded into convolutions; ``batch`` uses each batch's own
+            and leaves the running ones alone, as the released KD4MTL code does, which never calls eval().
         sizes: height and width of the images that a teacher wants, where they are not the student's.
 
     Raises:
@@ -41,9 +42,11 @@ class FrozenTeachers(nn.Module):
         self.networks = nn.ModuleDict(networks)
         self.until = {name: _deepest(network, levels[name]) for name, network in networks.items()}
         self.sizes = dict(sizes or {})
-        self.requires_grad_(False)
         if batchnorm == "batch":
             _use_batch_statistics(self)
+        else:
+            fold_batchnorm(self)
+        self.requires_grad_(False)
         self.train(False)
 
     def train(self, mode: bool = True) -> Self:

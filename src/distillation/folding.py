@@ -1,0 +1,20 @@
+"""Frozen networks made cheaper to run."""
+
+from itertools import pairwise
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+def fold_batchnorm(module: nn.Module) -> None:
+    """Fold each BatchNorm in eval mode into the convolution right before it, wherever the two follow in a Sequential.
+
+    An identity takes its place, so that positions stay what they were.
+    """
+    for parent in list(module.modules()):
+        if not isinstance(parent, nn.Sequential):
+            continue
+        for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                parent._modules[before] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
+                parent._modules[name] = nn.Identity()
