@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from src import cli
-from src.benchmarking.measure import DATA, OPTIONS, Effort, Setting, measure
+from src.benchmarking.measure import Effort, measure
+from src.benchmarking.subject import DATA, OPTIONS, Setting, overrides_of
 from src.benchmarking.tables import markdown, page, ratios, rich_table
 from src.errors import UserError
 from src.files import write_atomically, write_json
@@ -28,7 +29,8 @@ def benchmark(composed: DictConfig) -> None:
     require_at_least_one(warm_up=effort.warm_up, steps=effort.steps, rounds=effort.rounds)
     _require_known("stages", config["stages"], OPTIONS)
     _require_known("data", config["data"], DATA)
-    compose("train", _overrides(config))  # so that what it does not take is told here, not by another process
+    for stage in config["stages"]:  # so that what it does not take is told here, not by another process
+        compose("train", overrides_of(stage, _overrides(config)))
     console = Console(width=None if Console().is_terminal else 180)
     rows: list[dict[str, Any]] = []
     grid = itertools.product(config["batch_sizes"], config["precisions"], config["compile"], config["data"])

@@ -57,6 +57,8 @@ def train(composed: DictConfig) -> None:
     stage = build_stage(config, tasks, teachers)
     trainer = build_trainer(config, folder)
     about = describe(config, data, stage, teachers, mark, overrides)
+    if resumed := read_run(folder):
+        about["values"] = resumed.about.get("values", [])  # those of the command that began the run
     if trainer.is_global_zero:
         write_atomically(folder / "config.yaml", OmegaConf.to_yaml(config))
         write_record(folder, about, status="running")
@@ -82,6 +84,8 @@ def _config_of_run(composed: DictConfig, folder: Path, overrides: Sequence[str])
             f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
         )
     config: Any = OmegaConf.to_container(OmegaConf.load(saved))
+    if "labels" not in config:
+        raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
     return config | {"resume": str(folder), "reuse": False, "teacher": _said_again(config, run)}
 
 

@@ -70,9 +70,11 @@ def test_a_step_is_three_forward_passes_and_those_of_the_teachers() -> None:
         return counter.get_total_flops()
 
     student = small({"depth": 1, "normal": 3}, [4, 6, 8, 8])
-    plain = step_flop(config, TASKS, False, set())
+    plain = step_flop(config, TASKS, "none", None)
     assert plain == 3 * forward(student)
-    distilled = step_flop(config, TASKS, True, {"bottleneck"})
+    distilled = step_flop(config, TASKS, "offline", {"bottleneck"})
+    online = step_flop(config, TASKS, "online", {"bottleneck"})
+    assert online - plain == 3 * sum(forward(small({"depth": channels}, [4, 6, 8, 8])) for channels in (1, 3))
     assert distilled - plain == 2 * forward(small({"depth": 1}, [4, 6, 8, 8]), "bottleneck")
 
 

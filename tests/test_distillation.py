@@ -15,6 +15,7 @@ from src.distillation.alignment import Alignment
 from src.distillation.distances.cosine import cosine
 from src.distillation.distances.l2 import l2
 from src.distillation.distances.normalised import normalised
+from src.distillation.folding import fold_batchnorm
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
 from src.models.mtan import mtan
@@ -221,6 +222,18 @@ def test_folding_leaves_what_a_teacher_sees(build) -> None:
     for level, feature in teachers(image)["depth"].items():
         torch.testing.assert_close(feature, expected[level], rtol=1e-3, atol=1e-4)
     assert not [m for m in teachers.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+def test_folding_passes_over_layers_that_do_more_than_they_are_called() -> None:
+    class NormAndReLU(nn.BatchNorm2d):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).relu()
+
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), NormAndReLU(4), nn.Conv2d(4, 4, 3)).eval()
+    image = torch.randn(1, 3, 8, 8)
+    expected = layers(image)
+    fold_batchnorm(layers)
+    torch.testing.assert_close(layers(image), expected)
 
 
 def test_no_teacher_computes_a_head_or_a_layer_beyond_the_deepest_aligned_level() -> None:

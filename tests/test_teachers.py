@@ -87,6 +87,14 @@ def test_what_is_no_teacher_of_the_task_is_refused(trained: Workspace, tmp_path:
     assert "weights.pt" in refused(trained, f"+teacher.semantic={loose}")
     assert "no colour" in refused(trained, "+teacher.depth={colour: red}")
     assert "no task 'height'" in refused(trained, "+teacher.height={model: small}")
+    for entry in ("+teacher.depth=5", "+teacher.depth=[a,b]", "'+teacher.train={network: timm}'".strip("'")):
+        assert "names no teacher" in refused(trained, entry)
+    assert "is no image size" in refused(trained, "teacher.size=96")
+    assert "there is no model" in refused(trained, f"+teacher.semantic={{from: {run}, model: small}}")
+    assert "nothing of teacher depth is used" in refused(trained, "+teacher.depth={levels: []}")
+    assert "weighs no teacher" in refused(trained, "+distillation.weights.vitt=2")
+    vit = "network: timm, backbone: test_vit, options: {img_size: 32, dynamic_img_size: true}"
+    assert "size: [48,48] in teacher.vit" in refused(trained, f"+teacher.vit={{{vit}, size: [40, 48]}}")
     assert "options of model are" in refused(trained, "+teacher.vit={network: no_such}")
     assert "no_such" in refused(trained, "+teacher.vit={network: timm, backbone: no_such}")
 
@@ -112,9 +120,32 @@ def test_weights_of_another_network_are_refused(trained: Workspace, tmp_path: Pa
 
 
 def test_a_network_of_segmentation_models_may_teach_with_levels_of_its_own(trained: Workspace) -> None:
-    entry = "{network: smp, encoder: resnet18, levels: ['decoder3:encoder2']}"
+    entry = "{network: smp, encoder: resnet18, levels: ['decoder3:encoder2'], size: [32, 64]}"
     run = trained.train(
         "stage=student", f"+teacher.unet={entry}", "+teacher.semantic=none", "+teacher.normal=none", "pictures.count=0"
     )
     assert teachers(run)["unet"]["levels"] == ["decoder3:encoder2"]
     assert set(teachers(run)) == {"depth", "unet"}
+
+
+def test_a_teachers_own_levels_make_another_method(trained: Workspace) -> None:
+    trained.train("stage=student", "label=levels", "pictures.count=0")
+    other = ("stage=student", "label=levels", "pictures.count=0", "+teacher.depth.levels=[decoder]", "reuse=true")
+    assert "already trained" not in trained.call("train", *TINY, *other).out
+    assert "already trained" in trained.call("train", *TINY, *other).out
+
+
+def test_a_network_without_the_task_is_not_imitated(trained: Workspace) -> None:
+    entry = "+teacher.depth={network: timm, backbone: resnet10t, levels: ['decoder:encoder2']}"
+    run = trained.train("stage=student", entry, "distillation.predictions=1", "pictures.count=0")
+    header = (run / "metrics.csv").read_text().splitlines()[0]
+    assert "train/imitation/normal" in header
+    assert "train/imitation/depth" not in header
+
+
+def test_the_command_for_a_missing_teacher_leads_to_one_that_fits(trained: Workspace) -> None:
+    out = refused(trained, "labels=one", "tasks=semantic_depth")
+    assert "tasks=semantic_depth" in out
+    assert "labels=one" in out
+    assert "have seen other labels" in refused(trained, "labels=one", "seed=1", "teacher.seed=0")
+    assert "model.filters" not in refused(trained, "teacher.model=small_wide").split("mend:")[1]

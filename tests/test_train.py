@@ -42,7 +42,8 @@ def test_student_is_distilled_and_hands_on_neither_teachers_nor_adaptors(trained
     assert all(math.isfinite(read_json(run / "metrics.json")["metrics"][key]) for key in HEADLINES)
     assert set(read_json(run / "run.json")["teachers"]) == {"semantic", "depth", "normal"}
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    assert {key.split(".")[0] for key in checkpoint["state_dict"]} == {"network", "alignment", "weighting"}
+    parts = {".".join(key.split(".")[: 1 + key.startswith("distillation.")]) for key in checkpoint["state_dict"]}
+    assert parts == {"network", "distillation.alignment", "weighting"}
     handed_on = torch.load(run / "weights.pt", weights_only=True)
     assert {key.split(".")[0] for key in handed_on["state_dict"]} == {"trunk", "heads"}
     groups = {group["name"]: group for group in checkpoint["optimizer_states"][0]["param_groups"]}

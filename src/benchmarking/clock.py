@@ -45,8 +45,10 @@ class PartsClock(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Put a clock on the teachers and on the alignment."""
         if isinstance(module, StudentStage) and isinstance(module.distillation, Offline):
-            self._watch(module.distillation.teachers, "teachers", module)
-            self._watch(module.distillation.alignment, "alignment", module)
+            for method in ("forward", "with_predictions"):
+                self._watch(module.distillation.teachers, method, "teachers", module)
+        if isinstance(module, StudentStage) and module.distillation:
+            self._watch(module.distillation.alignment, "distances", "alignment", module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Begin to wait for data."""
@@ -72,17 +74,16 @@ class PartsClock(pl.Callback):
                 self.seconds[name].append(seconds)
         self.ended = end
 
-    def _watch(self, watched: nn.Module, name: str, module: pl.LightningModule) -> None:
-        begun: list[float] = []
+    def _watch(self, watched: nn.Module, method: str, part: str, module: pl.LightningModule) -> None:
+        plain = getattr(watched, method)
 
-        def before(*_: Any) -> None:
-            begun.append(now(module.device))
+        def timed(*args: Any) -> Any:
+            begun = now(module.device)
+            result = plain(*args)
+            self.inner[part] += now(module.device) - begun
+            return result
 
-        def after(*_: Any) -> None:
-            self.inner[name] += now(module.device) - begun.pop()
-
-        watched.register_forward_pre_hook(before)
-        watched.register_forward_hook(after)
+        setattr(watched, method, timed)
 
 
 def now(device: torch.device) -> float:

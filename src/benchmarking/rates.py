@@ -24,17 +24,22 @@ def matrix_rate(device: torch.device, precision: str) -> float:
     return 2 * size**3 / statistics.median(times[3:])
 
 
-def step_flop(config: Config, tasks: Mapping[str, Any], teachers: bool, levels: set[str]) -> float:
+def step_flop(config: Config, tasks: Mapping[str, Any], regime: str, levels: set[str] | None) -> float:
     """Count the floating-point operations of a training step for one image.
 
-    A backward pass is counted as two forward passes; teachers run forward to the deepest aligned level; adaptors and
-    losses are left out.
+    A backward pass is counted as two forward passes; adaptors and losses are left out.
+
+    Args:
+        config: the resolved config.
+        tasks: configs of the tasks that are trained.
+        regime: ``none``, ``offline`` (a frozen teacher of the same network per task) or ``online`` (it is trained).
+        levels: what a frozen teacher is asked for, to the deepest of which it runs; None for its prediction.
     """
     size = config["dataset"]["size"]
     total = 3 * _forward_flop(config["model"], tasks, size, None)
-    if teachers:
-        for name, task in tasks.items():
-            total += _forward_flop(config["model"], {name: task}, size, levels)
+    for name, task in tasks.items() if regime != "none" else ():
+        frozen = regime == "offline"
+        total += (1 if frozen else 3) * _forward_flop(config["model"], {name: task}, size, levels if frozen else None)
     return total
 
 

@@ -82,13 +82,14 @@ def compare(runs: Sequence[Run]) -> list[Comparison]:
 def _setting(about: Mapping[str, Any]) -> Setting:
     dataset = about["dataset"]
     name = f"{dataset['name']} {dataset['size'][0]}x{dataset['size'][1]}, {dataset['classes']} classes"
+    decisive = about.get("model"), dataset.get("content"), about.get("supervised_tasks")
     kept = {"full": "", "random": ", random tasks' labels each", "one": ", one task's label each"}
     return Setting(
         f"{name}, {about['train_images']} training images{kept[about.get('supervision', 'full')]}",
         about["names"]["model"],
         about["epochs"],
         about["protocol"],
-        f"{zlib.crc32(repr((about.get('model'), dataset.get('content'))).encode()):08x}",
+        f"{zlib.crc32(repr(decisive).encode()):08x}",
     )
 
 

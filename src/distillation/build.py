@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 
 from src.distillation.alignment import Alignment
 from src.distillation.base import AdaptorTraining, Distillation
+from src.distillation.checks import refuse_idle_teachers, refuse_misfit, refuse_offline_options, refuse_unknown_weights
 from src.distillation.levels import Levels, read_levels
 from src.distillation.offline import Offline, Options
 from src.distillation.online import Online
@@ -38,37 +39,48 @@ def build_distillation(
     Raises:
         UserError: nothing to learn from, levels that a network lacks, or options that the regime does not have.
     """
-    settings = config["distillation"]
     named = regime(config)
     if named == "none":
         return None
-    usual = read_levels(settings["levels"])
-    schedule = instantiate(settings["adaptor_schedule"])
-    common = {
-        "weights": settings["weights"],
-        "balanced": settings["balanced"],
-        "adaptors": AdaptorTraining(settings["adaptor_optimiser"], schedule),
-    }
-    if named == "online":
-        _refuse_offline_options(settings)
-        singles = {name: build_network(config["model"], {name: task}) for name, task in tasks.items()}
-        alignment = _alignment(config, network, singles, dict.fromkeys(singles, usual))
-        return Online(singles, tasks, settings["task_weight_temperature"], alignment=alignment, **common)
-    if not teachers:
-        raise UserError("every teacher is left out", "there is nothing to distil from", "distillation=none")
-    networks = {name: teacher.open() for name, teacher in teachers.items()}
-    levels = {name: _levels_of(name, teacher, networks[name], usual) for name, teacher in teachers.items()}
-    aligned = {name: set(pairs.values()) for name, pairs in levels.items()}
-    sizes = {name: teacher.size for name, teacher in teachers.items() if teacher.size}
-    frozen = FrozenTeachers(networks, aligned, settings["teacher_batchnorm"], sizes)
+    build = _online if named == "online" else _offline
+    return build(config, network, tasks, teachers)
+
+
+def _online(
+    config: Config, network: MultiTaskNetwork, tasks: Mapping[str, Task], teachers: Mapping[str, Teacher]
+) -> Online:
+    settings = config["distillation"]
+    refuse_offline_options(settings, config["teacher"])
+    refuse_unknown_weights(settings["weights"], tasks)
+    singles = {name: build_network(config["model"], {name: task}) for name, task in tasks.items()}
+    alignment = _alignment(config, network, singles, dict.fromkeys(singles, read_levels(settings["levels"])))
+    tau = float(settings["task_weight_temperature"])
+    return Online(singles, tasks, tau, alignment=alignment, **_common(settings))
+
+
+def _offline(
+    config: Config, network: MultiTaskNetwork, tasks: Mapping[str, Task], teachers: Mapping[str, Teacher]
+) -> Offline:
+    settings = config["distillation"]
     options = Options(*(float(settings[key]) for key in ("predictions", "temperature", "drop", "feedback")))
-    if not options.predictions and not any(levels.values()):
-        raise UserError(
-            "there is nothing to distil", "no feature level is aligned and predictions are not imitated",
-            "distillation=none, or distillation.predictions=1",
-        )  # fmt: skip
+    refuse_unknown_weights(settings["weights"], [*tasks, *teachers])
+    networks = {name: teacher.open() for name, teacher in teachers.items()}
+    usual = read_levels(settings["levels"])
+    levels = {name: _levels_of(name, teacher, networks[name], usual) for name, teacher in teachers.items()}
+    imitated = {name for name in networks if name in networks[name].heads} if options.predictions else set()
+    refuse_idle_teachers([name for name in networks if levels[name] or name in imitated], list(networks))
+    sizes = {name: teacher.size for name, teacher in teachers.items() if teacher.size}
+    for name, teacher_network in networks.items():
+        refuse_misfit(name, teacher_network.trunk.divisor, sizes.get(name, config["dataset"]["size"]))
+    aligned = {name: set(pairs.values()) for name, pairs in levels.items()}
+    frozen = FrozenTeachers(networks, aligned, settings["teacher_batchnorm"], sizes)
     alignment = _alignment(config, network, networks, {name: pairs for name, pairs in levels.items() if pairs})
-    return Offline(frozen, tasks, options, alignment=alignment, **common)
+    return Offline(frozen, tasks, options, alignment=alignment, **_common(settings))
+
+
+def _common(settings: Config) -> dict[str, Any]:
+    adaptors = AdaptorTraining(settings["adaptor_optimiser"], instantiate(settings["adaptor_schedule"]))
+    return {"weights": settings["weights"], "balanced": settings["balanced"], "adaptors": adaptors}
 
 
 def _alignment(
@@ -105,14 +117,3 @@ def _levels_of(name: str, teacher: Teacher, network: MultiTaskNetwork, usual: Le
             f"+teacher.{name}.levels=[STUDENT_LEVEL:TEACHER_LEVEL]",
         )
     return present
-
-
-def _refuse_offline_options(settings: Config) -> None:
-    usual = {"standardise": "none", "predictions": 0, "drop": 0, "feedback": 0}
-    asked = [key for key, off in usual.items() if settings[key] != off]
-    if asked:
-        raise UserError(
-            f"distillation.{asked[0]}={settings[asked[0]]} does not go with online distillation",
-            "it belongs to teachers that are trained and frozen",
-            f"distillation.{asked[0]}={usual[asked[0]]}, or distillation=matched",
-        )

@@ -15,6 +15,7 @@ def fold_batchnorm(module: nn.Module) -> None:
         if not isinstance(parent, nn.Sequential):
             continue
         for (before, convolution), (name, norm) in pairwise(list(parent.named_children())):
-            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            # subclasses do more: timm's BatchNormAct2d, for one, has an activation in it
+            if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
                 parent._modules[before] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
                 parent._modules[name] = nn.Identity()

@@ -12,6 +12,7 @@ from src.distillation.dropping import drop_teachers
 from src.distillation.feedback import TeacherFeedback
 from src.distillation.standardise import Standardiser
 from src.distillation.teachers import FrozenTeachers
+from src.errors import UserError
 from src.models.base import Features, feature_of
 from src.tasks.base import Task
 
@@ -32,6 +33,22 @@ class Options:
     drop: float = 0.0
     feedback: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense."""
+        wrong = [name for name in ("drop", "feedback") if not 0 <= getattr(self, name) <= 1]
+        wrong += ["predictions"] if self.predictions < 0 else []
+        wrong += ["temperature"] if self.temperature <= 0 else []
+        if wrong:
+            bounds = {
+                "drop": "in [0, 1]",
+                "feedback": "in [0, 1]",
+                "predictions": "not negative",
+                "temperature": "positive",
+            }
+            raise UserError(
+                f"distillation.{wrong[0]}={getattr(self, wrong[0])} makes no sense", f"it is {bounds[wrong[0]]}"
+            )
+
 
 class Offline(Distillation):
     """Pulls the student towards frozen teachers' features, and, if asked, their predictions.
@@ -48,7 +65,7 @@ class Offline(Distillation):
     def __init__(self, teachers: FrozenTeachers, tasks: Mapping[str, Task], options: Options, **base: Any) -> None:
         super().__init__(**base)
         self._outside = [teachers]
-        self.tasks = {name: task for name, task in tasks.items() if name in teachers.networks}
+        self.tasks = {name: task for name, task in tasks.items() if name in teachers.predicted}
         self.options = options
         self.feedback = TeacherFeedback(list(self.tasks), rate=options.feedback) if options.feedback else None
         self.with_predictions = bool(options.predictions or options.feedback)
@@ -113,8 +130,9 @@ class Offline(Distillation):
             adaptive = self.feedback.of(name) if self.feedback and name in self.tasks else 1.0
             pulls[name] = self.weights.get(name, 1.0) * adaptive * torch.stack(terms).sum()
         if self.options.drop:
-            kept = drop_teachers(torch.stack(list(pulls.values())).detach(), self.options.drop)
-            pulls = {name: pull * keep for (name, pull), keep in zip(pulls.items(), kept, strict=True)}
+            if torch.is_grad_enabled():  # a second look at a step, without autograd, keeps the step's teachers
+                self._kept = drop_teachers(torch.stack(list(pulls.values())).detach(), self.options.drop)
+            pulls = {name: pull * keep for (name, pull), keep in zip(pulls.items(), self._kept, strict=True)}
         return pulls
 
     def _weights_shown(self) -> dict[str, dict[str, Tensor]]:

@@ -42,6 +42,8 @@ class FrozenTeachers(nn.Module):
         self.networks = nn.ModuleDict(networks)
         self.until = {name: _deepest(network, levels[name]) for name, network in networks.items()}
         self.sizes = dict(sizes or {})
+        self.predicted = {name for name, network in networks.items() if name in network.heads}
+        """Names of the teachers that have a task, their name's."""
         if batchnorm == "batch":
             _use_batch_statistics(self)
         else:

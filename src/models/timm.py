@@ -1,6 +1,5 @@
 """Any network of timm with intermediate features as a trunk."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ class TimmTrunk(Trunk):
         described = list(info) if isinstance(info, list) else info.get_dicts()
         names = [f"encoder{i + 1}" for i in range(len(described) - 1)] + ["bottleneck"]
         self.channels = {name: int(d["num_chs"]) for name, d in zip(names, described, strict=True)}
-        self.divisor = math.lcm(*(int(d["reduction"]) for d in described))
+        reductions = {int(d["reduction"]) for d in described}
+        self.divisor = reductions.pop() if len(reductions) == 1 else 1  # patches must fill the image, strides need not
 
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""

@@ -14,6 +14,7 @@ from src.stages.base import DenseStage
 
 Config = Mapping[str, Any]
 IDENTITY = ("name", "size", "classes")
+METHOD_GROUPS = ("optimiser", "schedule", "augmentation")
 METHOD_KEYS = (
     "distillation.",
     "adaptor.",
@@ -47,8 +48,12 @@ def supervision(config: Config) -> dict[str, Any]:
 
 
 def method_values(overrides: Sequence[str]) -> list[str]:
-    """Pick, of a command's overrides, the values that make it another method: not its options, data, seed or places."""
-    return [o for o in overrides if "." in o.split("=", 1)[0] and o.lstrip("+").startswith(METHOD_KEYS)]
+    """Pick, of a command's overrides, what makes it another method and no name says: not its data, seed or places."""
+    return [
+        o
+        for o in overrides
+        if (key := o.lstrip("+").split("=", 1)[0]) in METHOD_GROUPS or ("." in key and key.startswith(METHOD_KEYS))
+    ]
 
 
 def describe(
@@ -79,7 +84,7 @@ def describe(
         "parameters": sum(p.numel() for p in stage.network.parameters()),
         "fingerprint": fingerprint,
         "debug": config["names"]["debug"],
-        "values": method_values(overrides),
+        "values": [v for v in method_values(overrides) if teachers or not v.lstrip("+").startswith("teacher.")],
         **describe_environment(),
     }
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -15,8 +14,9 @@ from omegaconf import OmegaConf
 from src.distillation.levels import Levels, read_levels
 from src.errors import UserError
 from src.models.base import MultiTaskNetwork
+from src.runs.checkpoints import AtomicCheckpoints
 from src.runs.record import Run, read_run
-from src.runs.weights import build_network, build_tasks, load_network, read_weights
+from src.runs.weights import load_network, read_weights, rebuild
 from src.values import CONF
 
 Size = tuple[int, int]
@@ -52,7 +52,8 @@ def with_levels(teacher: Teacher, levels: Any) -> Teacher:
     if levels is None:
         return teacher
     entry = teacher.entry if isinstance(teacher.entry, Mapping) else {"from": teacher.entry}
-    return replace(teacher, entry=dict(entry) | {"levels": levels}, levels=read_levels(levels))
+    mark = f"{teacher.mark}:{json.dumps(levels, default=str)}"
+    return replace(teacher, entry=dict(entry) | {"levels": levels}, mark=mark, levels=read_levels(levels))
 
 
 def teacher_from_run(run: Run, size: Any) -> Teacher:
@@ -85,14 +86,16 @@ def teacher_from_library(name: str, entry: Mapping[str, Any]) -> Teacher:
     Raises:
         UserError: no such option of ``model``, or values that it does not take.
     """
-    option, values = entry["network"], {key: value for key, value in entry.items() if key != "network"}
+    option, size = entry["network"], entry.get("size")
+    values = {key: value for key, value in entry.items() if key not in ("network", "size")}
     file = CONF / "model" / f"{option}.yaml"
     if not file.exists():
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
         raise UserError(f"teacher.{name} names the network '{option}'", f"options of model are {known}")
     config: Any = OmegaConf.to_container(OmegaConf.load(file))
     weights = values.get("weights")
-    mark = json.dumps([config | values, _checksum(Path(weights)) if weights and Path(weights).is_file() else None])
+    content = _checksum(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
+    mark = json.dumps([config | values, size, content])
 
     def build() -> MultiTaskNetwork:
         try:
@@ -102,7 +105,15 @@ def teacher_from_library(name: str, entry: Mapping[str, Any]) -> Teacher:
                 raise UserError(f"teacher.{name} cannot be built", str(error.__cause__)) from error
             raise
 
-    return Teacher(dict(entry), f"{zlib.crc32(mark.encode()):08x}", build, features_only=True)
+    own = read_size(f"teacher.{name}.size", size) if size is not None else None
+    return Teacher(dict(entry), f"{zlib.crc32(mark.encode()):08x}", build, own, features_only=True)
+
+
+def read_size(key: str, size: Any) -> Size:
+    """Read height and width; raises UserError for anything but two positive whole numbers."""
+    if isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) and n > 0 for n in size):
+        return size[0], size[1]
+    raise UserError(f"{key}={size} is no image size", "it is [height, width]", f"'{key}=[96,128]'")
 
 
 def _from_checkpoint(name: str, path: Path, dataset: Mapping[str, Any]) -> Teacher:
@@ -117,11 +128,9 @@ def _from_checkpoint(name: str, path: Path, dataset: Mapping[str, Any]) -> Teach
     _check_kind(name, path, about["task_configs"], about["dataset"], dataset)
 
     def open_checkpoint() -> MultiTaskNetwork:
-        network = build_network(about["model"], build_tasks(about["task_configs"]))
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        prefix = "network."
-        network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-        return network
+        state, prefix = AtomicCheckpoints().load_checkpoint(path, map_location="cpu")["state_dict"], "network."
+        weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        return rebuild(about["model"], about["task_configs"], weights, path)[0]
 
     return Teacher(str(path), _checksum(path), open_checkpoint, _other_size(about["dataset"], dataset))
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from src.errors import UserError
+from src.runs.choice import CHOICES, conditions_of, read_entry, refuse_other_labels, refuse_unknown
 from src.runs.record import Run, find_runs, read_run
-from src.runs.teacher import Teacher, teacher_from_file, teacher_from_library, teacher_from_run, with_levels
+from src.runs.teacher import Teacher, read_size, teacher_from_file, teacher_from_library, teacher_from_run, with_levels
 
-CHOICES = ("model", "size", "seed")
-"""What may be said of teachers in general, and of each, where it differs from the student."""
 STUDENT_ONLY = (
     "stage=",
     "task=",
@@ -42,6 +41,8 @@ def find_teachers(
         UserError: teachers that are missing or do not fit; it names them and prints the commands.
     """
     general = {key: said.get(key) for key in CHOICES}
+    if general["size"] is not None:
+        read_size("teacher.size", general["size"])
     entries = {name: entry for name, entry in said.items() if name not in CHOICES}
     runs = [run for run in find_runs(root) if run.about.get("stage") == "teacher"]
     found: dict[str, Teacher] = {}
@@ -51,16 +52,18 @@ def find_teachers(
         entry = entries.get(name, {})
         if entry in (None, "none"):
             continue
-        entry = {"from": entry} if isinstance(entry, str) else dict(entry)
+        entry = read_entry(name, entry)
         levels = entry.pop("levels", None)
         if "network" in entry:
             found[name] = with_levels(teacher_from_library(name, entry), levels)
         elif "from" in entry:
+            refuse_unknown(name, entry, tasks=[name], known=("from",))
             found[name] = with_levels(_given(name, str(entry["from"]), student), levels)
         else:
             choice = general | {key: value for key, value in entry.items() if value is not None}
-            _refuse_unknown(name, choice, tasks)
-            conditions = _conditions(student, choice)
+            refuse_unknown(name, choice, tasks)
+            refuse_other_labels(student, choice)
+            conditions = conditions_of(student, choice)
             fitting = _fitting(runs, name, conditions)
             if fitting:
                 found[name] = with_levels(teacher_from_run(fitting[-1], student["dataset"]["size"]), levels)
@@ -92,36 +95,15 @@ def teacher_command(task: str, overrides: Sequence[str], choice: Mapping[str, An
     """Give the command that trains the teacher of ``task`` under the same overrides but for ``choice``."""
     choice = choice or {}
     said = {"model": "model=", "size": "dataset.size=", "seed": "seed="}
-    replaced = tuple(said[key] for key in said if choice.get(key) is not None)
-    kept = [o for o in overrides if not o.lstrip("+").startswith((*STUDENT_ONLY, *replaced))]
+    dropped = [*STUDENT_ONLY, *(said[key] for key in said if choice.get(key) is not None)]
+    if choice.get("model") is not None:
+        dropped.append("model.")  # values of another network
+    if any(o.startswith("labels=") for o in overrides):
+        dropped.remove("tasks=")  # the tasks share the labels
+    kept = [o for o in overrides if not o.lstrip("+").startswith(tuple(dropped))]
     kept += [f"{said[key]}{choice[key]}".replace(" ", "") for key in said if choice.get(key) is not None]
     quoted = [f"'{o}'" if set(o) & set("[]{}*? ") else o for o in kept]
     return " ".join(["python -m src.train stage=teacher", f"task={task}", *quoted])
-
-
-def _refuse_unknown(name: str, choice: Mapping[str, Any], tasks: Sequence[str]) -> None:
-    unknown = [key for key in choice if key not in CHOICES]
-    if unknown or name not in tasks:
-        what = f"no {unknown[0]}" if unknown else f"no task '{name}'"
-        raise UserError(
-            f"teacher.{name} says nothing that could be found: there is {what}",
-            f"an entry is a path, none, or a mapping with from, network, levels, {', '.join(CHOICES)}",
-            f"+teacher.{name}=RUN_DIRECTORY, or '+teacher.{name}={{network: timm, backbone: resnet18}}'",
-        )
-
-
-def _conditions(student: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:
-    """What the record of a teacher must say: as the student's, but for what was chosen to differ."""
-    conditions = dict(student)
-    if choice["model"] is not None:
-        del conditions["model"]
-        conditions["names"] = {"model": choice["model"]}
-    if choice["seed"] is not None:
-        conditions["seed"] = choice["seed"]
-    dataset = student["dataset"]
-    if choice["size"] is not None and list(choice["size"]) != list(dataset["size"]):
-        conditions["dataset"] = {"name": dataset["name"], "classes": dataset["classes"], "size": list(choice["size"])}
-    return conditions
 
 
 def _fitting(runs: Sequence[Run], task: str, conditions: Mapping[str, Any]) -> list[Run]:

@@ -68,18 +68,29 @@ def load_network(path: Path) -> tuple[MultiTaskNetwork, dict[str, Task], dict[st
     """
     content = read_weights(path)
     about = content["about"]
-    for target in _targets([about["model"], about["tasks"]]):
+    return *rebuild(about["model"], about["tasks"], content["state_dict"], path), about
+
+
+def rebuild(
+    model: Mapping[str, Any], task_configs: Mapping[str, Any], state: Mapping[str, Any], path: Path
+) -> tuple[MultiTaskNetwork, dict[str, Task]]:
+    """Build network and tasks from their configs and load ``state``, which comes from ``path``.
+
+    Raises:
+        UserError: weights that do not fit, or code from outside this project.
+    """
+    for target in _targets([model, task_configs]):
         if not target.startswith(("src.models.", "src.tasks.")):
             raise UserError(
                 f"{path} names '{target}'", "only code in src.models and src.tasks is run for a weights file"
             )
-    model = dict(about["model"])
+    model = dict(model)
     if "weights" in model:
         model["weights"] = None  # pretrained ones would be overwritten at once, and need the network
-    tasks = build_tasks(about["tasks"])
+    tasks = build_tasks(task_configs)
     network = build_network(model, tasks)
     try:
-        network.load_state_dict(content["state_dict"])
+        network.load_state_dict(state)
     except RuntimeError as error:
         raise UserError(f"the weights in {path} do not fit the network it names", str(error)[:500]) from error
-    return network, tasks, about
+    return network, tasks

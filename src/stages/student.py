@@ -1,6 +1,7 @@
 """The student stage: one multi-task network, its shared features aligned with each teacher's."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -61,7 +62,7 @@ class StudentStage(DenseStage):
         self.log_losses("loss", {task: loss.mean() for task, loss in losses.items()})
         for kind, values in guidance.logged.items():
             self.log_losses(kind, values)
-        self._steps_before = self.global_step
+        self._steps_before, self._factors = self.global_step, guidance.factors
         seen, beside = self._seen(losses, guidance)
         total = torch.stack([self._balanced(seen), *beside.values()]).sum()
         return total if guidance.own is None else total + guidance.own
@@ -71,7 +72,8 @@ class StudentStage(DenseStage):
         if self.weighting.needs_losses_after_step and self.global_step > self._steps_before:
             distillation = self.distillation if self.distillation and self.distillation.balanced else None
             with torch.no_grad(), self.trainer.precision_plugin.forward_context():
-                seen, _ = self._seen(*self._losses(batch, distillation))
+                losses, guidance = self._losses(batch, distillation)
+                seen, _ = self._seen(losses, replace(guidance, factors=self._factors))
             self.weighting.after_step(torch.stack(list(seen.values())))
 
     def on_train_epoch_end(self) -> None:
