@@ -84,6 +84,7 @@ def test_what_was_asked_is_what_is_logged(trained: Workspace) -> None:
         (("distillation.inverted=true", "distillation.ladder=true"), "exclude each other"),
         (("distillation.inverted=true", "adaptor=shared"), "adaptor=linear"),
         (("distillation=online", "distillation.drop=0.1"), "distillation.drop=0"),
+        (("distillation=online", "distillation.levels=[]"), "nothing to distil"),
         (("distillation=online", "teacher.seed=0"), "teacher.seed=null"),
         (("distillation=kd4mtl", "distillation.regime=online"), "distillation.teacher_batchnorm=eval"),
         (("distillation.temperature=0",), "positive"),

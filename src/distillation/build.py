@@ -53,7 +53,9 @@ def _online(
     refuse_offline_options(settings, config["teacher"])
     refuse_unknown_weights(settings["weights"], tasks)
     singles = {name: build_network(config["model"], {name: task}) for name, task in tasks.items()}
-    alignment = _alignment(config, network, singles, dict.fromkeys(singles, read_levels(settings["levels"])))
+    levels = read_levels(settings["levels"])
+    refuse_idle_teachers(list(singles) if levels else [], list(singles))
+    alignment = _alignment(config, network, singles, dict.fromkeys(singles, levels))
     tau = float(settings["task_weight_temperature"])
     return Online(singles, tasks, tau, alignment=alignment, **_common(settings))
 
