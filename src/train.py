@@ -132,7 +132,8 @@ def _teachers(config: Config, tasks: Iterable[str], dataset: Config, overrides: 
 
 def _said_again(config: Config, run: Run) -> dict[str, Any]:
     """What ``teacher`` must say for a resumed run to find exactly the teachers that it had."""
-    return dict.fromkeys(config["tasks"], "none") | run.about["teachers"]
+    left_out = dict.fromkeys(config["tasks"], "none") if regime(config) == "offline" else {}
+    return left_out | run.about["teachers"]
 
 
 def _finished(root: Path, mark: str) -> Run | None:

@@ -139,10 +139,10 @@ def _known(run: Run) -> dict[str, Any]:
 def _why_none(candidates: Sequence[Run], conditions: Mapping[str, Any]) -> str:
     if not candidates:
         return "none was trained"
-    newest = candidates[-1]
-    if not newest.finished:
-        return f"{newest.path} has not finished (status {newest.about.get('status')})"
-    return f"{newest.path} does not fit: {'; '.join(mismatches(_known(newest), conditions))}"
+    nearest = min(reversed(candidates), key=lambda run: len(mismatches(_known(run), conditions)))
+    if not nearest.finished:
+        return f"{nearest.path} has not finished (status {nearest.about.get('status')})"
+    return f"{nearest.path} does not fit: {'; '.join(mismatches(_known(nearest), conditions))}"
 
 
 def _short(value: Any) -> str:
