@@ -108,6 +108,9 @@ def test_one_label_an_image_for_teachers_and_student_alike(workspace: Workspace)
     result = workspace.call("train", *TINY, "stage=student")
     assert result.code == 1
     assert "supervision is one, not full" in result.out
+    result = workspace.call("train", *TINY, "stage=student", "labels=one", "tasks=semantic_depth")
+    assert result.code == 1
+    assert "supervised_tasks is ['depth', 'normal', 'semantic'], not ['depth', 'semantic']" in result.out
     student = workspace.train("stage=student", "labels=one")
     kept = read_json(student / "labels.json")
     assert sorted(image for images in kept.values() for image in images) == list(

@@ -35,19 +35,14 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
-        wrong = [name for name in ("drop", "feedback") if not 0 <= getattr(self, name) <= 1]
-        wrong += ["predictions"] if self.predictions < 0 else []
-        wrong += ["temperature"] if self.temperature <= 0 else []
-        if wrong:
-            bounds = {
-                "drop": "in [0, 1]",
-                "feedback": "in [0, 1]",
-                "predictions": "not negative",
-                "temperature": "positive",
-            }
-            raise UserError(
-                f"distillation.{wrong[0]}={getattr(self, wrong[0])} makes no sense", f"it is {bounds[wrong[0]]}"
-            )
+        for name, fits, bounds in (
+            ("predictions", self.predictions >= 0, "not negative"),
+            ("temperature", self.temperature > 0, "positive"),
+            ("drop", 0 <= self.drop <= 1, "in [0, 1]"),
+            ("feedback", 0 <= self.feedback <= 1, "in [0, 1]"),
+        ):
+            if not fits:
+                raise UserError(f"distillation.{name}={getattr(self, name)} makes no sense", f"it must be {bounds}")
 
 
 class Offline(Distillation):

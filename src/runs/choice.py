@@ -12,8 +12,10 @@ CHOICES = ("model", "size", "seed")
 """What may be said of teachers in general, and of each, where it differs from the student."""
 
 
-def read_entry(name: str, entry: Any) -> dict[str, Any]:
-    """Read what the config says of a teacher: a path or a mapping."""
+def read_entry(name: str, entry: Any) -> dict[str, Any] | None:
+    """Read what the config says of a teacher, a path or a mapping; None where it is left out."""
+    if entry in (None, "none"):
+        return None
     if isinstance(entry, str):
         return {"from": entry}
     if not isinstance(entry, Mapping) or not name.isidentifier() or hasattr(nn.ModuleDict(), name):

@@ -49,27 +49,22 @@ def find_teachers(
     reasons: dict[str, str] = {}
     commands: list[str] = []
     for name in dict.fromkeys([*tasks, *entries]):
-        entry = entries.get(name, {})
-        if entry in (None, "none"):
+        entry = read_entry(name, entries.get(name, {}))
+        if entry is None:
             continue
-        entry = read_entry(name, entry)
         levels = entry.pop("levels", None)
-        if "network" in entry:
-            found[name] = with_levels(teacher_from_library(name, entry), levels)
-        elif "from" in entry:
-            refuse_unknown(name, entry, tasks=[name], known=("from",))
-            found[name] = with_levels(_given(name, str(entry["from"]), student), levels)
+        if teacher := _named(name, entry, student):
+            found[name] = with_levels(teacher, levels)
+            continue
+        choice = general | {key: value for key, value in entry.items() if value is not None}
+        refuse_unknown(name, choice, tasks)
+        refuse_other_labels(student, choice)
+        conditions = conditions_of(student, choice)
+        if fitting := _fitting(runs, name, conditions):
+            found[name] = with_levels(teacher_from_run(fitting[-1], student["dataset"]["size"]), levels)
         else:
-            choice = general | {key: value for key, value in entry.items() if value is not None}
-            refuse_unknown(name, choice, tasks)
-            refuse_other_labels(student, choice)
-            conditions = conditions_of(student, choice)
-            fitting = _fitting(runs, name, conditions)
-            if fitting:
-                found[name] = with_levels(teacher_from_run(fitting[-1], student["dataset"]["size"]), levels)
-            else:
-                reasons[name] = _why_none([run for run in runs if run.about.get("task") == name], conditions)
-                commands.append(teacher_command(name, overrides, choice))
+            reasons[name] = _why_none([run for run in runs if run.about.get("task") == name], conditions)
+            commands.append(teacher_command(name, overrides, choice))
     if reasons:
         raise UserError(
             f"no teacher for {', '.join(reasons)}",
@@ -77,6 +72,16 @@ def find_teachers(
             "\n".join(commands),
         )
     return found
+
+
+def _named(name: str, entry: Mapping[str, Any], student: Mapping[str, Any]) -> Teacher | None:
+    """The very teacher that an entry names; None where it only says what to look for."""
+    if "network" in entry:
+        return teacher_from_library(name, entry)
+    if "from" not in entry:
+        return None
+    refuse_unknown(name, entry, tasks=[name], known=("from",))
+    return _given(name, str(entry["from"]), student)
 
 
 def mismatches(about: Mapping[str, Any], conditions: Mapping[str, Any]) -> list[str]:
