@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,7 +87,7 @@ class Workspace:
         return subprocess.Popen(
             [sys.executable, "-m", f"src.{module}", *self.command(module, *arguments)],
             cwd=REPOSITORY, env=os.environ | {"OMP_NUM_THREADS": "1"}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_hear_interrupts,
         )  # fmt: skip
 
     def run(self, module: str, *arguments: str) -> Result:
@@ -94,6 +95,11 @@ class Workspace:
         process = self.start(module, *arguments)
         out = process.communicate(timeout=300)[0]
         return Result(process.returncode, out)
+
+
+def _hear_interrupts() -> None:
+    """A suite that a shell began in the background ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_json(path: Path) -> Any:
