@@ -75,18 +75,24 @@ def page(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
     styles = {stage: Style.of(number) for number, stage in enumerate(dict.fromkeys(row["stage"] for row in rows))}
     drawn = [Bar(f"{r['stage']}, {_name(r)}", r["images_per_second"], None, styles[r["stage"]]) for r in rows]
     head = "".join(f"<th>{escape(column)}</th>" for column in HEAD)
-    body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in cells(row)) + "</tr>" for row in rows)
+    body = "".join(_table_row(cells(row)) for row in rows)
     said = ", ".join(f"{key} {value}" for key, value in machine.items())
     added = "".join(f"<p>{escape(line)}</p>" for line in ratios(rows))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Benchmark</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{CSS}</style></head><body><h1>Benchmark</h1>"
+        f"<style>{CSS}thead th {{ padding: .35rem .55rem }}</style></head><body><h1>Benchmark</h1>"
         f"<p class='soft'>{escape(said)}</p>"
-        f'{bars("images per second in training", drawn)}{added}<div class="scroll"><table>'
+        f'<div class="panels">{bars("images per second in training", drawn, signed=False)}</div>{added}'
+        '<div class="scroll"><table>'
         f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div><p class='soft'>{escape(NOTE)}</p></body></html>"
     )
+
+
+def _table_row(texts: Sequence[str]) -> str:
+    rest = "".join(f"<td>{escape(text)}</td>" for text in texts[1:])
+    return f'<tr><th scope="row">{escape(texts[0])}</th>{rest}</tr>'
 
 
 def _setting(row: Row) -> tuple[Any, ...]:

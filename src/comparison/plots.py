@@ -48,8 +48,8 @@ class Line:
     style: Style
 
 
-def bars(title: str, entries: Sequence[Bar]) -> str:
-    """Draw horizontal bars from zero with whiskers of one spread, each under its name and value."""
+def bars(title: str, entries: Sequence[Bar], signed: bool = True) -> str:
+    """Draw horizontal bars from zero with whiskers of one spread, each under its name and value, ``signed`` or not."""
     ends = [bar.value + sign * (bar.spread or 0) for bar in entries for sign in (-1, 1)]
     low, high = min(0.0, *ends), max(0.0, *ends)
     scale = (WIDTH - 4) / ((high - low) or 1)
@@ -57,14 +57,14 @@ def bars(title: str, entries: Sequence[Bar]) -> str:
     def x(value: float) -> float:
         return 2 + (value - low) * scale
 
-    parts = []
+    parts, form = [], "+.2f" if signed else ".1f"
     for number, bar in enumerate(entries):
         y = number * ROW
         spread = f" ± {bar.spread:.2f}" if bar.spread is not None else ""
         left, right = sorted((x(0), x(bar.value)))
         parts += [
             f'<text x="2" y="{y + 13}">{escape(_short(bar.name))}<title>{escape(bar.name)}</title></text>',
-            f'<text x="{WIDTH - 2}" y="{y + 13}" class="value">{bar.value:+.2f}{spread}</text>',
+            f'<text x="{WIDTH - 2}" y="{y + 13}" class="value">{bar.value:{form}}{spread}</text>',
             f'<rect x="{left:.1f}" y="{y + 18}" width="{right - left:.1f}" height="{BAR}" fill="{bar.style.colour}"/>',
             f'<path class="axis" d="M{x(0):.1f} {y + 16}v{BAR + 4}"/>',
         ]
