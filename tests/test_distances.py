@@ -14,6 +14,9 @@ from src.distillation.distances.attention import attention
 from src.distillation.distances.channel_kl import channel_kl
 from src.distillation.distances.cosine import cosine
 from src.distillation.distances.l1 import l1
+from src.distillation.distances.normalised import normalised
+from src.distillation.distances.precision import in_float32
+from src.distillation.distances.products import channel_products
 from src.errors import UserError
 
 CONFIGS = {path.stem: path for path in sorted(Path(__file__).parent.parent.glob("conf/distance/*.yaml"))}
@@ -78,6 +81,18 @@ class TestEveryDistance:
         assert value.shape == ()
         assert value.dtype == torch.float32
         assert value.item() > 1e-3
+
+    def test_bfloat16_features_are_compared_in_float32(self, name: str) -> None:
+        adapted, teacher = (side.bfloat16() for side in pair())
+        adapted.requires_grad_()
+        value = in_float32(distance_named(name))(adapted, teacher)
+        copied = adapted.detach().float().requires_grad_()
+        expected = distance_named(name)(copied, teacher.float())
+        assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+        (gradient,) = torch.autograd.grad(value, adapted)
+        assert gradient.dtype == torch.bfloat16
+        (exact,) = torch.autograd.grad(expected, copied)
+        torch.testing.assert_close(gradient.float(), exact, rtol=2**-7, atol=1e-6)
 
     def test_zero_for_identical_features(self, name: str) -> None:
         for scale in (0.1, 1.0, 30.0):
@@ -209,3 +224,37 @@ def test_attention_is_two_where_the_sides_look_at_different_pixels() -> None:
     left, right = torch.zeros(2, 3, 4, 6), torch.zeros(2, 3, 4, 6)
     left[..., :3], right[..., 3:] = 1, 5
     assert attention(left, right).item() == pytest.approx(2, rel=1e-5)
+
+
+def test_channel_products_and_their_gradients_are_those_of_autograd() -> None:
+    a, b = (side.double().requires_grad_() for side in pair())
+    assert torch.autograd.gradcheck(channel_products, (a, b))
+    for found, expected in zip(channel_products(a, b), ((a * a).sum(1), (b * b).sum(1), (a * b).sum(1)), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_each_task_gradient_can_be_taken_at_once() -> None:
+    """As TorchJD takes them: the backward pass is vectorised."""
+    a, b = pair()
+    a.requires_grad_()
+    losses = torch.stack([normalised(a, b), cosine(a, b.roll(1, 1))])
+    (together,) = torch.autograd.grad(losses, a, torch.eye(2), is_grads_batched=True, retain_graph=True)
+    for row, loss in zip(together, losses, strict=True):
+        (alone,) = torch.autograd.grad(loss, a, retain_graph=True)
+        torch.testing.assert_close(row, alone)
+
+
+@pytest.mark.parametrize("distance", [normalised, cosine])
+def test_nothing_of_a_features_size_is_kept_but_the_features(distance: Distance) -> None:
+    kept: list[Tensor] = []
+    adapted, teacher = (torch.randn(2, 64, 8, 8).bfloat16() for _ in range(2))
+    adapted.requires_grad_()
+
+    def note(value: Tensor) -> Tensor:
+        kept.append(value)
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
+        in_float32(distance)(adapted, teacher)
+    large = {value.data_ptr() for value in kept if value.numel() >= adapted.numel()}
+    assert large == {adapted.data_ptr(), teacher.data_ptr()}

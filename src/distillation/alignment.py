@@ -1,6 +1,6 @@
 """The alignment of a student's shared features with each teacher's, through an adaptor per teacher and level."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from src.distillation.adaptors.base import BuildAdaptor, SharedAdaptor, adaptors_of_level
+from src.distillation.distances.precision import Distance, in_float32
 from src.distillation.levels import Levels
 from src.distillation.standardise import STANDARDISERS
 from src.errors import UserError
 from src.models.base import Features, feature_of
 
-Distance = Callable[[Tensor, Tensor], Tensor]
 Channels = Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What is compared for a teacher at a level: the student's side and the teacher's (N, C, H, W), float32."""
+    """What is compared for a teacher at a level: the student's side and the teacher's (N, C, H, W), as they come."""
 
     teacher: str
     level: str
@@ -35,7 +35,8 @@ class Alignment(nn.Module):
         teachers: channels of each teacher's levels.
         levels: for each teacher, student level -> teacher level.
         build_adaptor: builds an adaptor from (student channels, teacher channels), or those of all teachers at once.
-        distance: maps features (N, C, H, W) of the student's and the teacher's side, float32, to a scalar.
+        distance: maps features (N, C, H, W) of the student's and the teacher's side, float32 unless it takes any
+            precision, to a scalar.
         ladder: whether the adapted features of all student levels that go to one teacher level are summed before
             they are compared (UNIC's ladder of projectors, arXiv 2408.05088), instead of compared one by one.
         inverted: whether adaptors map the teacher's feature to the student's (inverted projection, arXiv 2403.14494).
@@ -59,7 +60,7 @@ class Alignment(nn.Module):
         super().__init__()
         _check(build_adaptor, ladder, inverted, standardise)
         self.levels = {teacher: dict(pairs) for teacher, pairs in levels.items()}
-        self.distance, self.ladder, self.inverted = distance, ladder, inverted
+        self.distance, self.ladder, self.inverted = in_float32(distance), ladder, inverted
         built = _adaptors(build_adaptor, student, teachers, self.levels, inverted)
         self.adaptors = nn.ModuleDict({teacher: nn.ModuleDict(by_level) for teacher, by_level in built.items()})
         self.standardisers = nn.ModuleDict()
@@ -99,9 +100,9 @@ class Alignment(nn.Module):
             for s, t in levels.items():
                 adaptor, own = self.adaptors[teacher][s], feature_of(student, s, teacher)  # type: ignore[index]
                 if self.inverted:
-                    yield Pair(teacher, s, own.float(), _resized(adaptor(goals[t]), own))
+                    yield Pair(teacher, s, own, _resized(adaptor(goals[t]), own))
                 elif self.ladder:
-                    rungs.setdefault(t, []).append(_resized(adaptor(own), goals[t]))
+                    rungs.setdefault(t, []).append(_resized(adaptor(own), goals[t]).float())
                 else:
                     yield Pair(teacher, s, _resized(adaptor(own), goals[t]), goals[t])
             for t, adapted in rungs.items():
@@ -109,7 +110,7 @@ class Alignment(nn.Module):
 
     def _goal(self, teacher: str, level: str, feature: Tensor) -> Tensor:
         if not self.standardisers:
-            return feature.float()
+            return feature
         with torch.autocast(feature.device.type, enabled=False):
             return self.standardisers[f"{teacher}/{level}"](feature.float())
 
@@ -135,9 +136,9 @@ def _adaptors(
 
 
 def _resized(adapted: Tensor, other: Tensor) -> Tensor:
-    if adapted.shape[-2:] != other.shape[-2:]:
-        adapted = functional.interpolate(adapted, other.shape[-2:], mode="bilinear", align_corners=False)
-    return adapted.float()
+    if adapted.shape[-2:] == other.shape[-2:]:
+        return adapted
+    return functional.interpolate(adapted, other.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _check(build_adaptor: BuildAdaptor | SharedAdaptor, ladder: bool, inverted: bool, standardise: str) -> None:

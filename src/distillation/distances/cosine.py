@@ -1,9 +1,16 @@
 """One minus the cosine between features."""
 
 from torch import Tensor
-from torch.nn import functional
+
+from src.distillation.distances.precision import takes_any_precision
+from src.distillation.distances.products import channel_products
 
 
-def cosine(adapted: Tensor, teacher: Tensor) -> Tensor:
-    """One minus the channel-wise cosine of features (N, C, H, W), mean over batch and pixels; in [0, 2]."""
-    return (1 - functional.cosine_similarity(adapted, teacher, dim=1)).mean()
+@takes_any_precision
+def cosine(adapted: Tensor, teacher: Tensor, eps: float = 1e-8) -> Tensor:
+    """One minus the channel-wise cosine of features (N, C, H, W), mean over batch and pixels; in [0, 2].
+
+    A feature shorter than ``eps`` counts as one of that length.
+    """
+    aa, bb, ab = channel_products(adapted, teacher)
+    return (1 - ab * (aa.clamp_min(eps**2) * bb.clamp_min(eps**2)).rsqrt()).mean()

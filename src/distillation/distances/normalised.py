@@ -2,13 +2,17 @@
 
 from torch import Tensor
 
+from src.distillation.distances.precision import takes_any_precision
+from src.distillation.distances.products import channel_products
 
+
+@takes_any_precision
 def normalised(adapted: Tensor, teacher: Tensor, eps: float = 1e-6) -> Tensor:
     """Squared distance of channel-normalised features (N, C, H, W), mean over batch and pixels; in [0, 4].
 
     d = |a/|a| - b/|b||^2 with |a| = sqrt(sum_c a_c^2 + eps) (Li and Bilen 2020). It is computed from the
-    three channel sums a.a, b.b and a.b, so no normalised copy of a feature is kept for the backward pass.
+    three channel sums a.a, b.b and a.b, so no normalised copy of a feature is made.
     """
-    aa, bb, ab = adapted.square().sum(1), teacher.square().sum(1), (adapted * teacher).sum(1)
+    aa, bb, ab = channel_products(adapted, teacher)
     distance = aa / (aa + eps) + bb / (bb + eps) - 2 * ab * ((aa + eps) * (bb + eps)).rsqrt()
     return distance.clamp_min(0).mean()
