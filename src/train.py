@@ -84,7 +84,7 @@ def _config_of_run(composed: DictConfig, folder: Path, overrides: Sequence[str])
             f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
         )
     config: Any = OmegaConf.to_container(OmegaConf.load(saved))
-    if "labels" not in config:
+    if "teacher_cache" not in config:
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
     return config | {"resume": str(folder), "reuse": False, "teacher": _said_again(config, run)}
 

@@ -36,5 +36,12 @@ def require_at_least_one(**values: int) -> None:
             raise UserError(f"{name}={value} makes no sense", "it must be at least 1")
 
 
+def require_not_negative(**values: float) -> None:
+    """Raise UserError for a number below 0, by its name."""
+    for name, value in values.items():
+        if value < 0:
+            raise UserError(f"{name}={value} makes no sense", "it must not be negative")
+
+
 def _plain(value: Any) -> Any:
     return None if OmegaConf.is_config(value) else value

@@ -28,21 +28,36 @@ class Augmentation:
         if min(scales) < 1:
             raise UserError(f"augmentation.scales={list(scales)} would look beyond the image", "a scale is at least 1")
         self.scales = tuple(scales)
+        self._choices = torch.tensor(self.scales)
         self.flip = flip
 
     def __call__(self, batch: Batch, tasks: Mapping[str, Task]) -> Batch:
-        """Augment image (N, 3, H, W) and the targets of ``tasks`` together."""
-        image = batch["image"]
+        """Augment image (N, 3, H, W) and the targets of ``tasks`` together.
+
+        Where there is a ``view``, the number (N) of each image, it becomes that of the image's view; it is left out
+        where there is no end of views.
+        """
+        image, view = batch["image"], batch.get("view")
+        maps = {name: batch[name] for name in ("image", *tasks)}
         if self.scales != (1.0,):
-            batch = self._scale_crop(batch, tasks, image.shape[0], image.device)
+            maps = self._scale_crop(maps, tasks, image.shape[0], image.device)
         if self.flip > 0:
             chosen = torch.rand(image.shape[0], device=image.device) < self.flip
-            batch = {name: self._flipped(name, value, chosen, tasks) for name, value in batch.items()}
-        return batch
+            maps = {name: self._flipped(name, value, chosen, tasks) for name, value in maps.items()}
+            view = view if view is None else 2 * view + chosen
+        return maps if view is None or self.views is None else maps | {"view": view}
+
+    @property
+    def views(self) -> int | None:
+        """In how many ways an image can be seen: as it is, or also flipped; None where there is no end of them."""
+        if self.scales != (1.0,):
+            return None
+        return 2 if self.flip > 0 else 1
 
     def _scale_crop(self, batch: Batch, tasks: Mapping[str, Task], count: int, device: torch.device) -> Batch:
-        choices = torch.tensor(self.scales, device=device)
-        scale = choices[torch.randint(len(self.scales), (count,), device=device)]
+        if self._choices.device != device:
+            self._choices = self._choices.to(device)  # once, not at every step, which would wait for it
+        scale = self._choices[torch.randint(len(self.scales), (count,), device=device)]
         theta = torch.zeros(count, 2, 3, device=device)
         theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
         theta[:, :, 2] = (torch.rand(count, 2, device=device) * 2 - 1) * (1 - 1 / scale)[:, None]

@@ -90,19 +90,21 @@ class DenseDataModule(pl.LightningDataModule):
         return self._loader(self.test_set, list(range(len(self.test_set))), train=False)
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
-        """Prepare a batch on the device; when training, hide labels that are not kept, and augment."""
+        """Prepare a batch on the device; when training, hide labels that are not kept, augment and number the views."""
         for name in batch.keys() & self.resident.keys():
             batch = self.resident[name].gather(batch[name])
         ready = self.prepare(batch)
         if self.trainer is None or not self.trainer.training:
             return ready
-        return self.augmentation(self.kept(ready, batch["index"]) if self.kept else ready, self.tasks)
+        seen = self.kept(ready, batch["index"]) if self.kept else ready
+        return self.augmentation(seen | {"view": batch["index"]}, self.tasks)
 
-    def training_images(self) -> Iterator[Tensor]:
-        """Yield the images that are trained on, in order and not augmented, as network input (N, 3, H, W)."""
+    def training_images(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield index (N) and network input (N, 3, H, W) of the images that are trained on, in order, not augmented."""
         for start in range(0, len(self.train_indices), self.batch_size):
             rows = self.train_indices[start : start + self.batch_size]
-            yield normalise(self.train_set.__getitems__(rows)["image"])
+            stored = self.train_set.__getitems__(rows)
+            yield stored["index"], normalise(stored["image"])
 
     def prepare(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
         """Turn stored values into network input (N, 3, H, W) and one target per task."""

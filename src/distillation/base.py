@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from src.distillation.alignment import Alignment
-from src.models.base import Features
+from src.models.base import Features, MultiTaskNetwork
 
 Schedule = Callable[[int, int], float]
 
@@ -21,6 +21,19 @@ class TrainingStep:
     features: Features
     raw: Mapping[str, Tensor]
     losses: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """The images that are trained on, not augmented.
+
+    Args:
+        count: images of the training split, held-out ones included.
+        batches: yields each image's index (N) in the split and the images (N, 3, H, W).
+    """
+
+    count: int
+    batches: Callable[[], Iterable[tuple[Tensor, Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -76,12 +89,17 @@ class Distillation(nn.Module, ABC):
         """List what is trained with the student and thrown away: the adaptors."""
         return list(self.alignment.parameters())
 
+    @abstractmethod
+    def teaching(self) -> list[MultiTaskNetwork]:
+        """List the networks that the student learns from."""
+
     def networks(self) -> list[nn.Parameter]:
         """List the parameters of networks that the regime trains itself."""
         return []
 
-    def start(self, device: torch.device, images: Callable[[], Iterable[Tensor]]) -> None:
-        """Get ready on ``device``; ``images`` yields the training split in batches (N, 3, H, W), not augmented."""
+    def start(self, device: torch.device, images: TrainingImages) -> str:
+        """Get ready on ``device``; return what the user should know of it, if anything."""
+        return ""
 
     def end_epoch(self) -> None:
         """Update what changes once per training epoch."""

@@ -8,7 +8,13 @@ from hydra.utils import instantiate
 
 from src.distillation.alignment import Alignment
 from src.distillation.base import AdaptorTraining, Distillation
-from src.distillation.checks import refuse_idle_teachers, refuse_misfit, refuse_offline_options, refuse_unknown_weights
+from src.distillation.checks import (
+    refuse_cache,
+    refuse_idle_teachers,
+    refuse_misfit,
+    refuse_offline_options,
+    refuse_unknown_weights,
+)
 from src.distillation.levels import Levels, read_levels
 from src.distillation.offline import Offline, Options
 from src.distillation.online import Online
@@ -18,6 +24,7 @@ from src.models.base import MultiTaskNetwork
 from src.runs.teacher import Teacher
 from src.runs.weights import build_network
 from src.tasks.base import Task
+from src.values import require_not_negative
 
 Config = Mapping[str, Any]
 REGIMES = ("none", "offline", "online")
@@ -77,7 +84,17 @@ def _offline(
     aligned = {name: set(pairs.values()) for name, pairs in levels.items()}
     frozen = FrozenTeachers(networks, aligned, settings["teacher_batchnorm"], sizes)
     alignment = _alignment(config, network, networks, {name: pairs for name, pairs in levels.items() if pairs})
-    return Offline(frozen, tasks, options, alignment=alignment, **_common(settings))
+    return Offline(frozen, tasks, options, **_cache(config), alignment=alignment, **_common(settings))
+
+
+def _cache(config: Config) -> dict[str, Any]:
+    room = config["teacher_cache"]
+    require_not_negative(teacher_cache=room)
+    if not room:
+        return {}
+    augmentation = instantiate(config["augmentation"])
+    refuse_cache(augmentation, config["distillation"]["teacher_batchnorm"])
+    return {"views": augmentation.views, "room": float(room)}
 
 
 def _common(settings: Config) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from src.data.augmentation import Augmentation
 from src.errors import UserError
 from src.values import CONF
 
@@ -29,6 +30,22 @@ def refuse_unknown_weights(weights: Mapping[str, Any], known: Collection[str]) -
             f"distillation.weights.{unknown[0]} weighs no teacher",
             f"the teachers are {', '.join(known)}",
             f"distillation.weights.{next(iter(known))}={weights[unknown[0]]}",
+        )
+
+
+def refuse_cache(augmentation: Augmentation, teacher_batchnorm: str) -> None:
+    """Raise UserError where what a teacher says of an image is not the same every time it is asked."""
+    if augmentation.views is None:
+        raise UserError(
+            "teacher_cache cannot work with this augmentation",
+            "random crops give no end of views of an image, so nothing that is kept would be asked for again",
+            "augmentation=flip, augmentation=none or teacher_cache=0",
+        )
+    if teacher_batchnorm == "batch":
+        raise UserError(
+            "teacher_cache cannot work with distillation.teacher_batchnorm=batch",
+            "what such a teacher sees in an image depends on the rest of the batch",
+            "distillation.teacher_batchnorm=eval or teacher_cache=0",
         )
 
 

@@ -1,19 +1,20 @@
 """Offline distillation: the teachers were trained before and are frozen (Li and Bilen 2020)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from src.distillation.base import Distillation, Guidance, TrainingStep
+from src.distillation.base import Distillation, Guidance, TrainingImages, TrainingStep
+from src.distillation.cache import TeacherCache
 from src.distillation.dropping import drop_teachers
 from src.distillation.feedback import TeacherFeedback
 from src.distillation.standardise import Standardiser
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
-from src.models.base import Features, feature_of
+from src.models.base import Features, MultiTaskNetwork, feature_of
 from src.tasks.base import Task
 
 
@@ -54,34 +55,50 @@ class Offline(Distillation):
         teachers: the frozen teachers.
         tasks: the student's tasks.
         options: what composes with the alignment.
+        views: in how many views training sees each image, 1 or 2, where what teachers say of them may be kept.
+        room: GiB that it may take; 0 keeps nothing.
         **base: see Distillation.
     """
 
-    def __init__(self, teachers: FrozenTeachers, tasks: Mapping[str, Task], options: Options, **base: Any) -> None:
+    def __init__(
+        self,
+        teachers: FrozenTeachers,
+        tasks: Mapping[str, Task],
+        options: Options,
+        views: int = 1,
+        room: float = 0.0,
+        **base: Any,
+    ) -> None:
         super().__init__(**base)
         self._outside = [teachers]
         self.tasks = {name: task for name, task in tasks.items() if name in teachers.predicted}
         self.options = options
         self.feedback = TeacherFeedback(list(self.tasks), rate=options.feedback) if options.feedback else None
-        self.with_predictions = bool(options.predictions or options.feedback)
+        self.predicted = list(self.tasks) if options.predictions or options.feedback else []
+        self.cache = TeacherCache(teachers, self.predicted, views, room) if room else None
 
     @property
     def teachers(self) -> FrozenTeachers:
         """The frozen teachers."""
         return self._outside[0]
 
+    def teaching(self) -> list[MultiTaskNetwork]:
+        """List the frozen networks."""
+        return [network for network in self.teachers.networks.values() if isinstance(network, MultiTaskNetwork)]
+
     def teacher_features(self, image: Tensor) -> dict[str, Features]:
         """Map images (N, 3, H, W) to each teacher's features."""
         return self.teachers(image)
 
+    def taught(self, batch: Mapping[str, Tensor]) -> tuple[dict[str, Features], dict[str, Tensor]]:
+        """Give each teacher's features for a training batch and, where they are used, the raw outputs."""
+        if self.cache:
+            return self.cache(batch["image"], batch["view"])
+        return self.teachers.ask(batch["image"], self.predicted)
+
     def guide(self, step: TrainingStep) -> Guidance:
         """Align features with each teacher's and imitate predictions, as the options say."""
-        image = step.batch["image"]
-        raw: dict[str, Tensor] = {}
-        if self.with_predictions:
-            features, raw = self.teachers.with_predictions(image, self.tasks)
-        else:
-            features = self.teachers(image)
+        features, raw = self.taught(step.batch)
         aligned = self.alignment(step.features, features)
         imitated = self._imitation(step, raw) if self.options.predictions else {}
         if self.feedback and torch.is_grad_enabled():
@@ -91,9 +108,16 @@ class Offline(Distillation):
             self._pulls(aligned, imitated), {"align": aligned, "imitation": imitated} | self._weights_shown()
         )
 
-    def start(self, device: torch.device, images: Callable[[], Iterable[Tensor]]) -> None:
-        """Bring the teachers to the device and gather the statistics of their features, once."""
+    def start(self, device: torch.device, images: TrainingImages) -> str:
+        """Bring the teachers to the device, gather the statistics of their features and keep what is to be kept."""
         self.teachers.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._gather_statistics(images)
+        if self.cache and not self.cache.filled:
+            self.cache.fill(images.count, images.batches())
+            return str(self.cache)
+        return ""
+
+    def _gather_statistics(self, images: TrainingImages) -> None:
         waiting = [
             (key.split("/"), standardiser)
             for key, standardiser in self.alignment.standardisers.items()
@@ -101,8 +125,8 @@ class Offline(Distillation):
         ]
         if not waiting:
             return
-        for image in images():
-            features = self.teachers(image.to(device))
+        for _, image in images.batches():
+            features = self.teachers(image)
             for (name, level), standardiser in waiting:
                 standardiser.observe(feature_of(features[name], level, name))
         for _, standardiser in waiting:

@@ -3,14 +3,14 @@
 After Jacob, Agarwal and Stenger, "Online Knowledge Distillation for Multi-Task Learning" (WACV 2023).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from src.balancing.base import mean_over_ranks
-from src.distillation.base import Distillation, Guidance, TrainingStep
+from src.distillation.base import Distillation, Guidance, TrainingImages, TrainingStep
 from src.models.base import Features, MultiTaskNetwork
 from src.tasks.base import Task
 
@@ -61,13 +61,18 @@ class Online(Distillation):
         """List adaptors and the shares of levels."""
         return [*super().helpers(), *self.shares.parameters()]
 
+    def teaching(self) -> list[MultiTaskNetwork]:
+        """List the single-task networks."""
+        return [network for network in self.singles.values() if isinstance(network, MultiTaskNetwork)]
+
     def networks(self) -> list[nn.Parameter]:
         """List the parameters of the single-task networks."""
         return list(self.singles.parameters())
 
-    def start(self, device: torch.device, images: Callable[[], Iterable[Tensor]]) -> None:
+    def start(self, device: torch.device, images: TrainingImages) -> str:
         """Lay the networks' weights out as the student's are."""
         self.singles.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return ""
 
     def _loss(self, name: str, features: Features, step: TrainingStep) -> Tensor:
         network = self.singles[name]

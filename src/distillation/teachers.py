@@ -40,6 +40,7 @@ class FrozenTeachers(nn.Module):
         if batchnorm not in get_args(BatchNormMode):
             raise UserError(f"teacher_batchnorm={batchnorm} is unknown", f"choose one of {get_args(BatchNormMode)}")
         self.networks = nn.ModuleDict(networks)
+        self.levels = {name: set(levels[name]) for name in networks}
         self.until = {name: _deepest(network, levels[name]) for name, network in networks.items()}
         self.sizes = dict(sizes or {})
         self.predicted = {name for name, network in networks.items() if name in network.heads}
@@ -58,18 +59,22 @@ class FrozenTeachers(nn.Module):
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Features]:
         """Map images (N, 3, H, W) to each teacher's features; no head runs."""
-        return {
-            name: network.features(self._seen(name, image), until)  # type: ignore[operator]
-            for name, network in self.networks.items()
-            if (until := self.until[name]) is not None
-        }
+        return self.ask(image)[0]
 
     @torch.no_grad()
-    def with_predictions(self, image: Tensor, tasks: Collection[str]) -> tuple[dict[str, Features], dict[str, Tensor]]:
-        """Map images (N, 3, H, W) to features, and to the raw output (N, channels, H, W) of each of ``tasks``."""
+    def ask(
+        self, image: Tensor, tasks: Collection[str] = (), among: Collection[str] | None = None
+    ) -> tuple[dict[str, Features], dict[str, Tensor]]:
+        """Map images (N, 3, H, W) to features, and to the raw output (N, channels, H, W) of each of ``tasks``.
+
+        ``among`` names the teachers to ask; None asks all. A teacher with neither an aligned level nor a task in
+        ``tasks`` is left out.
+        """
         features: dict[str, Features] = {}
         raw: dict[str, Tensor] = {}
         for name, network in self.networks.items():
+            if (among is not None and name not in among) or (self.until[name] is None and name not in tasks):
+                continue
             assert isinstance(network, MultiTaskNetwork)
             features[name] = network.features(self._seen(name, image), None if name in tasks else self.until[name])
             if name in tasks:

@@ -23,7 +23,9 @@ PACKAGES = (
     "torchjd",
     "numpy",
 )
-NOT_PART_OF_A_METHOD = ("paths", "logger", "pictures", "inside", "resume", "reuse", "teacher", "names", "dataset")
+NOT_PART_OF_A_METHOD = (
+    "paths", "logger", "pictures", "inside", "resume", "reuse", "teacher", "teacher_cache", "names", "dataset",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

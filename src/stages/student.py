@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from rich.progress import track
 from torch import Tensor
 
 from src.balancing.base import LossWeighting, Parameters
 from src.distillation.alignment import Alignment
-from src.distillation.base import Distillation, Guidance, TrainingStep
+from src.distillation.base import Distillation, Guidance, TrainingImages, TrainingStep
 from src.errors import UserError
 from src.stages.base import Batch, DenseStage, ParameterGroup
 
@@ -54,7 +55,11 @@ class StudentStage(DenseStage):
     def on_fit_start(self) -> None:
         """Get the distillation ready on the device."""
         if self.distillation:
-            self.distillation.start(self.device, self._training_images)
+            images = TrainingImages(len(self.trainer.datamodule.train_set), self._training_images)  # type: ignore[attr-defined]
+            with self.trainer.precision_plugin.forward_context(), torch.compiler.set_stance("force_eager"):
+                remark = self.distillation.start(self.device, images)
+            if remark and self.trainer.is_global_zero:
+                print(remark, flush=True)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the balanced sum of task losses plus what pulls the student to its teachers."""
@@ -82,8 +87,13 @@ class StudentStage(DenseStage):
         if self.distillation:
             self.distillation.end_epoch()
 
-    def _training_images(self) -> Iterator[Tensor]:
-        return self.trainer.datamodule.training_images()  # type: ignore[attr-defined]
+    def _training_images(self) -> Iterator[tuple[Tensor, Tensor]]:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        batches = -(-len(data.train_indices) // data.batch_size)
+        said = "the teachers look at the training images"
+        quiet = not self.trainer.is_global_zero
+        for index, image in track(data.training_images(), said, batches, disable=quiet, transient=True):
+            yield index.to(self.device), image.to(self.device)
 
     def _losses(self, batch: Batch, distillation: Distillation | None) -> tuple[dict[str, Tensor], Guidance]:
         """Task losses, scalars or one for each part of the batch (parts), and what the distillation adds."""
