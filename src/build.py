@@ -88,6 +88,7 @@ def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str
     torch.manual_seed(config["seed"])
     network = build_network(config["model"], tasks)
     network.check_size(image_size(config))
+    _refuse_clipped_fp16(config)
     if config["channels_last"]:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     common = {
@@ -110,5 +111,29 @@ def build_stage(config: Config, tasks: Mapping[str, Task], teachers: Mapping[str
         distillation = build_distillation(config, network, tasks, teachers)
         stage = StudentStage(weighting=weighting, distillation=distillation, **common)
     if config["compile"]:
-        network.trunk.compile(backend=config["compile_backend"])
+        _compile(stage, config["compile_backend"], config["compile_mode"])
     return stage
+
+
+def _refuse_clipped_fp16(config: Config) -> None:
+    trainer = config["trainer"]
+    if config["optimiser"].get("fused") and trainer["gradient_clip_val"] and str(trainer["precision"]).startswith("16"):
+        raise UserError(
+            "a fused optimiser cannot clip gradients under fp16",
+            "it takes the gradient scale away itself, after they would have been clipped",
+            "optimiser.fused=false, or trainer.precision=bf16-mixed",
+        )
+
+
+def _compile(stage: DenseStage, backend: str, mode: str | None) -> None:
+    if mode is not None and backend != "inductor":
+        raise UserError(
+            f"compile_mode={mode} does not go with compile_backend={backend}",
+            "modes are inductor's",
+            "compile_mode=null, or compile_backend=inductor",
+        )
+    if mode is not None and mode not in (known := torch._inductor.list_mode_options()):
+        raise UserError(f"compile_mode={mode} is unknown", f"choose one of {', '.join(known)}")
+    distillation = stage.distillation if isinstance(stage, StudentStage) else None
+    for network in [stage.network, *(distillation.teaching() if distillation else [])]:
+        network.trunk.compile(backend=backend, **({"mode": mode} if mode else {}))

@@ -45,8 +45,7 @@ class PartsClock(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Put a clock on the teachers and on the alignment."""
         if isinstance(module, StudentStage) and isinstance(module.distillation, Offline):
-            for method in ("forward", "with_predictions"):
-                self._watch(module.distillation.teachers, method, "teachers", module)
+            self._watch(module.distillation, "taught", "teachers", module)
         if isinstance(module, StudentStage) and module.distillation:
             self._watch(module.distillation.alignment, "distances", "alignment", module)
 

@@ -32,7 +32,8 @@ class Setting:
 
     batch_size: int
     precision: str
-    compile: bool
+    compile: bool | str
+    """Whether trunks are compiled, or in which of torch.compile's modes."""
     data: str
 
 
@@ -58,7 +59,8 @@ def build_subject(name: str, setting: Setting, train: list[str]) -> Subject:
         *DATA[setting.data],
         f"dataset.batch_size={setting.batch_size}",
         f"trainer.precision={setting.precision}",
-        f"compile={str(setting.compile).lower()}",
+        f"compile={str(bool(setting.compile)).lower()}",
+        f"compile_mode={setting.compile if isinstance(setting.compile, str) else 'null'}",
     ]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("train", overrides, return_hydra_config=True)

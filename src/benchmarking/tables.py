@@ -29,7 +29,7 @@ def cells(row: Row) -> list[str]:
         row["stage"],
         str(row["batch_size"]),
         row["precision"],
-        "yes" if row["compile"] else "no",
+        _compiled(row) or "no",
         row["data"],
         f"{row['images_per_second']:.1f}",
         f"{1000 * statistics.median(row['seconds']):.1f}",
@@ -100,5 +100,9 @@ def _setting(row: Row) -> tuple[Any, ...]:
 
 
 def _name(row: Row) -> str:
-    compiled = ", compiled" if row["compile"] else ""
+    compiled = f", compiled ({_compiled(row)})" if row["compile"] else ""
     return f"batch {row['batch_size']}, {row['precision']}, {row['data']}{compiled}"
+
+
+def _compiled(row: Row) -> str:
+    return row["compile"] if isinstance(row["compile"], str) else "default" if row["compile"] else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from src.files import write_atomically
 
@@ -36,6 +37,8 @@ class History(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
         """Stop the clock at each training batch, so that validation is not counted."""
+        if trainer.is_last_batch and module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)  # until then it is told to work ahead
         self.epoch_seconds = time.perf_counter() - self.started
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

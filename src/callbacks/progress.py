@@ -17,8 +17,11 @@ class LossBar(RichProgressBar):
         super().__init__(refresh_rate=5, theme=RichProgressBarTheme(metrics_text_delimiter="\n"))
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Return one entry per kind of loss."""
-        return losses_by_kind(super().get_metrics(trainer, pl_module))
+        """Return one entry per kind of loss.
+
+        It is asked for at refreshes alone. What is logged for Lightning's own bar is fetched after every step instead.
+        """
+        return losses_by_kind(trainer.callback_metrics)
 
 
 def losses_by_kind(metrics: Mapping[str, Any]) -> dict[str, str]:

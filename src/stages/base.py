@@ -82,10 +82,14 @@ class DenseStage(pl.LightningModule):
         """Draw the epoch's random state from seed, epoch and rank: a resumed run repeats what it would have been."""
         torch.manual_seed((self.seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
 
+    def on_train_batch_start(self, *args: Any) -> None:
+        """Let CUDA graphs know that what the last batch left may be overwritten."""
+        torch.compiler.cudagraph_mark_step_begin()
+
     def log_losses(self, kind: str, values: Mapping[str, Tensor]) -> None:
-        """Log detached scalars as train/<kind>/<task> and show them on the progress bar."""
+        """Log detached scalars as train/<kind>/<task>, to be fetched from the device only when they are looked at."""
         logged = {f"train/{kind}/{name}": value.detach() for name, value in values.items()}
-        self.log_dict(logged, prog_bar=True, on_step=True, on_epoch=True, batch_size=1, sync_dist=False)
+        self.log_dict(logged, on_step=True, on_epoch=True, batch_size=1, sync_dist=False)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Update the validation metrics."""
@@ -109,6 +113,7 @@ class DenseStage(pl.LightningModule):
         self._log_metrics(self.test_metrics, "test")
 
     def _update(self, metrics: nn.ModuleDict, batch: Batch) -> None:
+        torch.compiler.cudagraph_mark_step_begin()
         predictions = self(batch["image"])
         for name, metric in _collections(metrics):
             metric.update(predictions[name].float(), batch[name])
