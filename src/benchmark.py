@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from src import cli
-from src.benchmarking.measure import Effort, measure
+from src.benchmarking.measure import Effort, Plan, measure
 from src.benchmarking.subject import DATA, OPTIONS, Setting, overrides_of
 from src.benchmarking.tables import markdown, page, ratios, rich_table
 from src.errors import UserError
@@ -29,8 +29,10 @@ def benchmark(composed: DictConfig) -> None:
     require_at_least_one(warm_up=effort.warm_up, steps=effort.steps, rounds=effort.rounds)
     _require_known("stages", config["stages"], OPTIONS)
     _require_known("data", config["data"], DATA)
-    for stage in config["stages"]:  # so that what it does not take is told here, not by another process
-        compose("train", overrides_of(stage, _overrides(config)))
+    plan = Plan(config["stages"], {"": [], **(config["variants"] or {})}, _overrides(config))
+    for stage, more in itertools.product(plan.stages, plan.variants.values()):
+        # so that what it does not take is told here, not by another process
+        compose("train", overrides_of(stage, [*plan.train, *more]))
     console = Console(width=None if Console().is_terminal else 180)
     rows: list[dict[str, Any]] = []
     grid = itertools.product(config["batch_sizes"], config["precisions"], config["compile"], config["data"])
@@ -38,7 +40,7 @@ def benchmark(composed: DictConfig) -> None:
     for number, setting in enumerate(settings):
         console.print(f"{number + 1}/{len(settings)}  {setting}", highlight=False)
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
-            rows += alone.submit(measure, setting, effort, config["stages"], _overrides(config)).result()
+            rows += alone.submit(measure, setting, effort, plan).result()
         _write(Path(config["out"]), rows, config)
     console.print(rich_table(rows))
     for line in ratios(rows):

@@ -43,9 +43,23 @@ def test_every_stage_and_data_mode_is_measured_and_written(workspace: Workspace)
     assert (workspace.root / "out" / "benchmark.md").read_text().count("\n| ") == 6
 
 
+def test_variants_are_compared_with_what_they_vary(workspace: Workspace) -> None:
+    variants = 'variants={kept: ["teacher_cache=1"], wide: ["model.filters=[8,12,16,16]"]}'
+    result = workspace.run("benchmark", *arguments(workspace, "stages=[multi-task,distilled]", variants))
+    assert result.code == 0, result.out
+    rows = json.loads((workspace.root / "out" / "benchmark.json").read_text())["rows"]
+    flop = {(row["stage"], row["variant"]): row["gflop_per_step"] for row in rows}
+    assert set(flop) == {(stage, name) for stage in ("multi-task", "distilled") for name in ("", "kept", "wide")}
+    assert flop["multi-task", "kept"] == flop["multi-task", ""] == flop["distilled", "kept"] < flop["distilled", ""]
+    assert flop["multi-task", "wide"] > flop["multi-task", ""]
+    for said in ("distilled with kept runs at", "multi-task with wide runs at", "memmap, kept: distilling adds"):
+        assert said in result.out
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
+        ('variants={odd: ["no_such=1"]}', "no_such"),
         ("stages=[student]", "distilled"),
         ("data=[disk]", "resident"),
         ("steps=0", "at least 1"),

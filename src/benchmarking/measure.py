@@ -4,6 +4,7 @@ import logging
 import statistics
 import warnings
 from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +16,12 @@ from src.benchmarking.subject import Setting, Subject, build_subject, device_of,
 from src.build import task_configs
 from src.distillation.build import regime
 from src.distillation.levels import read_levels
+from src.distillation.offline import Offline
 from src.runs.hardware import choose_precision
+from src.stages.student import StudentStage
+
+Key = tuple[str, str]
+"""Stage and variant."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,25 @@ class Effort:
     rounds: int
 
 
-def measure(setting: Setting, effort: Effort, stages: list[str], train: list[str]) -> list[dict[str, Any]]:
-    """Measure ``stages`` under a setting; a row each, with a value per round where it is measured in rounds."""
+@dataclass(frozen=True)
+class Plan:
+    """What is measured in turn: each of ``stages`` in each of ``variants``, which add overrides to ``train``."""
+
+    stages: Sequence[str]
+    variants: Mapping[str, Sequence[str]]
+    train: Sequence[str]
+
+
+def measure(setting: Setting, effort: Effort, plan: Plan) -> list[dict[str, Any]]:
+    """Measure a plan under a setting; a row for each stage and variant, with what is measured in rounds as a list."""
     _be_quiet()
-    subjects = {name: build_subject(name, setting, train) for name in stages}
-    rows: dict[str, dict[str, Any]] = {name: {"stage": name, **asdict(setting)} for name in stages}
-    times: dict[str, list[float]] = defaultdict(list)
+    subjects = {
+        (stage, variant): build_subject(stage, setting, [*plan.train, *more])
+        for stage in plan.stages
+        for variant, more in plan.variants.items()
+    }
+    rows: dict[Key, dict[str, Any]] = {key: {"stage": key[0], "variant": key[1], **asdict(setting)} for key in subjects}
+    times: dict[Key, list[float]] = defaultdict(list)
     for _ in range(effort.rounds):
         for name, subject in subjects.items():
             device = device_of(subject)
@@ -42,7 +61,7 @@ def measure(setting: Setting, effort: Effort, stages: list[str], train: list[str
             times[name].append(clock.seconds / effort.steps)
             rows[name]["memory"] = memory.read()
     for name, subject in subjects.items():
-        rows[name] |= _summary(name, subject, times[name], setting) | _parts(subject, effort) | _evaluation(subject)
+        rows[name] |= _summary(name[0], subject, times[name], setting) | _parts(subject, effort) | _evaluation(subject)
     return list(rows.values())
 
 
@@ -52,7 +71,7 @@ def _summary(name: str, subject: Subject, times: list[float], setting: Setting) 
     kind = regime(subject.config) if name == "distilled" else "none"
     predicts = kind == "offline" and (settings["predictions"] or settings["feedback"])
     levels = None if predicts or kind == "none" else set(read_levels(settings["levels"]).values())
-    flop = setting.batch_size * step_flop(subject.config, task_configs(subject.config), kind, levels)
+    flop = setting.batch_size * step_flop(subject.config, task_configs(subject.config), kind, levels, _kept(subject))
     seconds = statistics.median(times)
     return {
         "precision": precision,
@@ -61,6 +80,12 @@ def _summary(name: str, subject: Subject, times: list[float], setting: Setting) 
         "gflop_per_step": flop / 1e9,
         "utilisation": flop / seconds / matrix_rate(device_of(subject), precision),
     }
+
+
+def _kept(subject: Subject) -> Collection[str]:
+    distillation = subject.stage.distillation if isinstance(subject.stage, StudentStage) else None
+    cache = distillation.cache if isinstance(distillation, Offline) else None
+    return cache.tables if cache else ()
 
 
 def _parts(subject: Subject, effort: Effort) -> dict[str, Any]:

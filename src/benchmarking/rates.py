@@ -2,7 +2,7 @@
 
 import re
 import statistics
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ def matrix_rate(device: torch.device, precision: str) -> float:
     return 2 * size**3 / statistics.median(times[3:])
 
 
-def step_flop(config: Config, tasks: Mapping[str, Any], regime: str, levels: set[str] | None) -> float:
+def step_flop(
+    config: Config, tasks: Mapping[str, Any], regime: str, levels: set[str] | None, kept: Collection[str] = ()
+) -> float:
     """Count the floating-point operations of a training step for one image.
 
     A backward pass is counted as two forward passes; adaptors and losses are left out.
@@ -34,10 +36,13 @@ def step_flop(config: Config, tasks: Mapping[str, Any], regime: str, levels: set
         tasks: configs of the tasks that are trained.
         regime: ``none``, ``offline`` (a frozen teacher of the same network per task) or ``online`` (it is trained).
         levels: what a frozen teacher is asked for, to the deepest of which it runs; None for its prediction.
+        kept: teachers whose features are kept, so that they do not run.
     """
     size = config["dataset"]["size"]
     total = 3 * _forward_flop(config["model"], tasks, size, None)
-    for name, task in tasks.items() if regime != "none" else ():
+    for name, task in tasks.items():
+        if regime == "none" or name in kept:
+            continue
         frozen = regime == "offline"
         total += (1 if frozen else 3) * _forward_flop(config["model"], {name: task}, size, levels if frozen else None)
     return total

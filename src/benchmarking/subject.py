@@ -1,5 +1,6 @@
 """What is measured: a stage with its data under a setting."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,13 +47,13 @@ class Subject:
     data: DenseDataModule
 
 
-def overrides_of(stage: str, train: list[str]) -> list[str]:
+def overrides_of(stage: str, train: Sequence[str]) -> list[str]:
     """Give the overrides of a stage, without what is said of distillation where there is none."""
     plain = stage != "distilled"
     return [*(o for o in train if not (plain and o.lstrip("+").startswith(DISTILLATION))), *OPTIONS[stage]]
 
 
-def build_subject(name: str, setting: Setting, train: list[str]) -> Subject:
+def build_subject(name: str, setting: Setting, train: Sequence[str]) -> Subject:
     """Build a stage under a setting; its teachers have random weights, which are as fast as any."""
     overrides = [
         *overrides_of(name, train),

@@ -18,7 +18,7 @@ NOTE = (
     "images/s and ms/step: median over rounds, in the training loop as it is. The parts are medians over the steps of "
     "one more round in which every border waits for the device; the backward pass, the adaptors' too, is in `student`. "
     "MFU: operations a step needs (a backward pass counted as two forward passes) over what square matrix products "
-    "reach in the same precision."
+    "reach in the same precision. MiB: the peak while a row was measured, with all that was measured in turn loaded."
 )
 
 
@@ -26,7 +26,7 @@ def cells(row: Row) -> list[str]:
     """Write a row under HEAD."""
     memory = "-" if row["memory"] is None else f"{row['memory'] / 2**20:.0f}"
     return [
-        row["stage"],
+        _what(row),
         str(row["batch_size"]),
         row["precision"],
         _compiled(row) or "no",
@@ -57,15 +57,18 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
-    """Compare the distilled student with the plain multi-task run of the same round, for each setting."""
-    plain = {_setting(row): row["seconds"] for row in rows if row["stage"] == "multi-task"}
+    """Compare neighbours in time: a distilled student with the plain network, and a variant with what it varies."""
+    measured = {(row["stage"], row["variant"], _setting(row)): row["seconds"] for row in rows}
     found = []
     for row in rows:
-        if row["stage"] == "distilled" and (before := plain.get(_setting(row))):
-            each = [100 * (ours / theirs - 1) for ours, theirs in zip(row["seconds"], before, strict=True)]
-            spread = f"{min(each):.0f} to {max(each):.0f}"
+        if row["stage"] == "distilled" and (plain := measured.get(("multi-task", row["variant"], _setting(row)))):
+            added = [100 * (ours / theirs - 1) for ours, theirs in zip(row["seconds"], plain, strict=True)]
+            said = f", {row['variant']}" if row["variant"] else ""
+            found.append(f"{_name(row)}{said}: distilling adds {_middle(added, 0)} % to a multi-task step")
+        if row["variant"] and (base := measured.get((row["stage"], "", _setting(row)))):
+            speedup = [theirs / ours for ours, theirs in zip(row["seconds"], base, strict=True)]
             found.append(
-                f"{_name(row)}: distilling adds {statistics.median(each):.0f} % to a multi-task step ({spread})"
+                f"{_name(row)}: {row['stage']} with {row['variant']} runs at {_middle(speedup, 2)} times the speed"
             )
     return found
 
@@ -73,7 +76,7 @@ def ratios(rows: Sequence[Row]) -> list[str]:
 def page(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
     """Draw images a second, a bar per row, and the table, as one page that needs nothing else."""
     styles = {stage: Style.of(number) for number, stage in enumerate(dict.fromkeys(row["stage"] for row in rows))}
-    drawn = [Bar(f"{r['stage']}, {_name(r)}", r["images_per_second"], None, styles[r["stage"]]) for r in rows]
+    drawn = [Bar(f"{_what(r)}, {_name(r)}", r["images_per_second"], None, styles[r["stage"]]) for r in rows]
     head = "".join(f"<th>{escape(column)}</th>" for column in HEAD)
     body = "".join(_table_row(cells(row)) for row in rows)
     said = ", ".join(f"{key} {value}" for key, value in machine.items())
@@ -93,6 +96,15 @@ def page(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
 def _table_row(texts: Sequence[str]) -> str:
     rest = "".join(f"<td>{escape(text)}</td>" for text in texts[1:])
     return f'<tr><th scope="row">{escape(texts[0])}</th>{rest}</tr>'
+
+
+def _what(row: Row) -> str:
+    return f"{row['stage']}, {row['variant']}" if row["variant"] else str(row["stage"])
+
+
+def _middle(values: Sequence[float], digits: int) -> str:
+    low, high = (f"{value:.{digits}f}" for value in (min(values), max(values)))
+    return f"{statistics.median(values):.{digits}f} ({low} to {high})"
 
 
 def _setting(row: Row) -> tuple[Any, ...]:
