@@ -14,6 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 from src.errors import UserError
 from src.values import CONF, check_values
 
+# Lightning's word for a mistake in use, and submitit's for a job that ended with status 1, with what the job said;
+# told by name, since importing Lightning takes seconds and submitit need not be there
+SAID_PLAINLY = ("MisconfigurationException", "UncompletedJobError")
+
 
 def run(task_function: Callable[[DictConfig], Any], config_name: str) -> None:
     """Run ``task_function`` on the composed configuration ``conf/<config_name>.yaml``, from any working directory.
@@ -56,13 +60,13 @@ def plain(error: BaseException) -> str | None:
     """Give the words for a mistake in use or configuration; None for anything else, which is a bug."""
     chain = _chain(error)
     for link in chain:
-        # Lightning's own word for a mistake in use; told by name, since importing Lightning takes seconds
-        if isinstance(link, UserError) or type(link).__name__ == "MisconfigurationException":
+        if isinstance(link, UserError) or type(link).__name__ in SAID_PLAINLY:
             return str(link)
     # what a configured object raised inside instantiate() is a bug of that object, not of the configuration
     if not all(isinstance(link, HydraException | OmegaConfBaseException) for link in chain[:2]):
         return None
-    return str(error).strip()
+    missing = "hydra/launcher/submitit" in str(error)
+    return str(error).strip() + ("\n  mend: pip install --editable '.[slurm]'" if missing else "")
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -71,7 +71,8 @@ def train(composed: DictConfig) -> None:
 
 def _config_of_run(composed: DictConfig, folder: Path, overrides: Sequence[str]) -> Config:
     """Resolve the config; a resumed run keeps the one it started with, its teachers included."""
-    if composed.resume is None:
+    again = composed.resume is None and directory.restarted() and (folder / "config.yaml").exists()
+    if composed.resume is None and not again:
         return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     run, saved = read_run(folder), folder / "config.yaml"
     if run is None or not saved.exists():
@@ -79,7 +80,7 @@ def _config_of_run(composed: DictConfig, folder: Path, overrides: Sequence[str])
     if run.finished:
         raise UserError(f"{folder} has finished", "there is nothing left to resume")
     others = [o for o in overrides if not o.startswith(("resume=", "stage=", "paths."))]
-    if others:
+    if others and not again:
         raise UserError(
             f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
         )

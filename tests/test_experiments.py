@@ -55,7 +55,7 @@ def test_presets_are_the_recipes_of_the_papers() -> None:
     for config in (kd4mtl, universal):
         assert config.model._target_ == "src.models.segnet.segnet"
         assert config.model.filters == [64, 128, 256, 512, 512]
-        assert config.optimiser == {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-4}
+        assert config.optimiser == {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-4, "fused": True}
         assert config.schedule == {"_target_": "src.stages.schedules.Step", "every": 100, "gamma": 0.5}
         assert (config.trainer.max_epochs, config.dataset.batch_size) == (200, 2)
         assert config.dataset.size == [288, 384]

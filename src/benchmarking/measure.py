@@ -96,14 +96,17 @@ def _parts(subject: Subject, effort: Effort) -> dict[str, Any]:
 
 @torch.no_grad()
 def _evaluation(subject: Subject) -> dict[str, float]:
-    """Images a second through prediction alone, and through prediction and metrics, on the test split."""
+    """Images a second through prediction alone, and through prediction and metrics, in the precision of training."""
     device, stage, data = device_of(subject), subject.stage, subject.data
+    trainer = subject.config["trainer"]
+    half = choose_precision(trainer["precision"], trainer["accelerator"]).startswith("bf16")
     stage.to(device).eval()
     rows = list(range(min(len(data.test_set), subject.config["dataset"]["batch_size"])))
     stored = {key: value.to(device) for key, value in data.test_set.__getitems__(rows).items()}
     batch = data.prepare(stored)
-    alone = [seconds_of(lambda: stage(batch["image"]), device) for _ in range(5)]
-    judged = [seconds_of(lambda: stage.test_step(batch, 0), device) for _ in range(5)]
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        alone = [seconds_of(lambda: stage(batch["image"]), device) for _ in range(5)]
+        judged = [seconds_of(lambda: stage.test_step(batch, 0), device) for _ in range(5)]
     return {
         "predicted_per_second": len(rows) / statistics.median(alone),
         "evaluated_per_second": len(rows) / statistics.median(judged),

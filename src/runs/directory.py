@@ -1,26 +1,59 @@
-"""A directory of its own for each run, even for two that start in the same second."""
+"""A directory of its own for each run, even for two that start in the same second, and one for all of its processes."""
 
+import os
 import secrets
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
-
-@cache
-def _name_in_this_process() -> str:
-    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
+NAME = "MTL_DISTILLATION_RUN"
+"""The environment variable by which processes that a run or a sweep starts know its name."""
+STORE_KEY = "mtl-distillation/run"
 
 
 def run_directory(resume: str | None, parent: str) -> str:
     """Name the run directory: the one that is resumed, or a new one below ``parent``."""
-    return resume or str(Path(parent) / _name_in_this_process())
+    if resume:
+        return resume
+    if NAME not in os.environ:
+        os.environ[NAME] = _agreed_name()
+    return str(Path(parent) / os.environ[NAME])
 
 
 def start_anew() -> None:
     """Let the next command of this process have a name of its own."""
-    _name_in_this_process.cache_clear()
+    os.environ.pop(NAME, None)
+
+
+def restarted() -> bool:
+    """Whether a launcher has started this process again, after a failure or a requeue."""
+    return any(int(os.environ.get(name, 0)) > 0 for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
+
+
+def _agreed_name() -> str:
+    """Name a run so that processes which an external launcher started, perhaps on several nodes, agree on it."""
+    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
+    if several and "TORCHELASTIC_RUN_ID" in os.environ:
+        return _name_from_torchrun()
+    # within srun alone: other commands of a batch script share a job
+    if int(os.environ.get("SLURM_NTASKS", 1)) > 1 and {"SLURM_PROCID", "SLURM_STEP_ID"} <= os.environ.keys():
+        return f"slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
+    return _new_name()
+
+
+def _name_from_torchrun() -> str:
+    """Take the first process's word, by the store that torchrun keeps; workers that it restarts keep the name."""
+    from torch.distributed import TCPStore  # takes seconds to import, and only these runs need it
+
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    if os.environ["RANK"] == "0":
+        return str(store.compare_set(STORE_KEY, "", _new_name()).decode())
+    return str(store.get(STORE_KEY).decode())
+
+
+def _new_name() -> str:
+    return f"{datetime.now():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
 
 
 OmegaConf.register_new_resolver("run_directory", run_directory, replace=True)

@@ -17,10 +17,11 @@ def refuse_launched_processes(trainer: Mapping[str, Any]) -> None:
     different configurations, silently. ``auto`` becomes ddp for more than one device.
     """
     strategy = str(trainer["strategy"])
+    name = "ddp" if isinstance(trainer["strategy"], Mapping) else strategy
     if any(word in strategy for word in STARTED_FROM_THE_PARENT) or _count(trainer["devices"]) <= 1:
         return
     raise UserError(
-        f"strategy {strategy} with devices={trainer['devices']} does not work under a multirun",
+        f"strategy {name} with devices={trainer['devices']} does not work under a multirun",
         "the processes it launches compose their config anew and could train different jobs",
         "use trainer=ddp_spawn, or trainer.devices=1 per job, or start each job by itself without -m",
     )
