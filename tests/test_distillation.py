@@ -15,7 +15,7 @@ from src.distillation.alignment import Alignment
 from src.distillation.distances.cosine import cosine
 from src.distillation.distances.l2 import l2
 from src.distillation.distances.normalised import normalised
-from src.distillation.folding import fold_batchnorm
+from src.distillation.folding import fold_batchnorm, keep_in_autocast_precision
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
 from src.models.mtan import mtan
@@ -222,6 +222,21 @@ def test_folding_leaves_what_a_teacher_sees(build) -> None:
     for level, feature in teachers(image)["depth"].items():
         torch.testing.assert_close(feature, expected[level], rtol=1e-3, atol=1e-4)
     assert not [m for m in teachers.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_kernels_kept_in_autocast_precision_leave_what_a_teacher_sees(dtype: torch.dtype) -> None:
+    teachers, image = make_teachers(), torch.randn(2, 3, 32, 64)
+    device = image.device
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        expected = teachers(image)
+        keep_in_autocast_precision(teachers, device)
+        found = teachers(image)
+    kernels = {layer.weight.dtype for layer in teachers.modules() if isinstance(layer, nn.Conv2d)}
+    assert kernels == {dtype}
+    for task, levels in expected.items():
+        for level, feature in levels.items():
+            assert torch.equal(found[task][level], feature)
 
 
 def test_folding_passes_over_layers_that_do_more_than_they_are_called() -> None:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -19,3 +20,13 @@ def fold_batchnorm(module: nn.Module) -> None:
             if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
                 parent._modules[before] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
                 parent._modules[name] = nn.Identity()
+
+
+def keep_in_autocast_precision(module: nn.Module, device: torch.device) -> None:
+    """Round frozen kernels once as autocast, where it is on, would at every step; outputs stay the same."""
+    if not torch.is_autocast_enabled(device.type):
+        return
+    dtype = torch.get_autocast_dtype(device.type)
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            layer.to(dtype)

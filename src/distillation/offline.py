@@ -11,6 +11,7 @@ from src.distillation.base import Distillation, Guidance, TrainingImages, Traini
 from src.distillation.cache import TeacherCache
 from src.distillation.dropping import drop_teachers
 from src.distillation.feedback import TeacherFeedback
+from src.distillation.folding import keep_in_autocast_precision
 from src.distillation.standardise import Standardiser
 from src.distillation.teachers import FrozenTeachers
 from src.errors import UserError
@@ -111,6 +112,7 @@ class Offline(Distillation):
     def start(self, device: torch.device, images: TrainingImages) -> str:
         """Bring the teachers to the device, gather the statistics of their features and keep what is to be kept."""
         self.teachers.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        keep_in_autocast_precision(self.teachers, device)
         self._gather_statistics(images)
         if self.cache and not self.cache.filled:
             self.cache.fill(images.count, images.batches())
