@@ -33,7 +33,7 @@ def benchmark(composed: DictConfig) -> None:
     for stage, more in itertools.product(plan.stages, plan.variants.values()):
         # so that what it does not take is told here, not by another process
         compose("train", overrides_of(stage, [*plan.train, *more]))
-    console = Console(width=None if Console().is_terminal else 180)
+    console = Console(width=None if Console().is_terminal else 200)
     rows: list[dict[str, Any]] = []
     grid = itertools.product(config["batch_sizes"], config["precisions"], config["compile"], config["data"])
     settings = list(itertools.starmap(Setting, grid))

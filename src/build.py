@@ -134,6 +134,7 @@ def _compile(stage: DenseStage, backend: str, mode: str | None) -> None:
         )
     if mode is not None and mode not in (known := torch._inductor.list_mode_options()):
         raise UserError(f"compile_mode={mode} is unknown", f"choose one of {', '.join(known)}")
+    stage.in_cuda_graphs = mode is not None
     distillation = stage.distillation if isinstance(stage, StudentStage) else None
     for network in [stage.network, *(distillation.teaching() if distillation else [])]:
         network.trunk.compile(backend=backend, **({"mode": mode} if mode else {}))

@@ -13,12 +13,13 @@ from src.comparison.style import CSS
 
 Row = Mapping[str, Any]
 SAID = ("stage", "batch", "precision", "compile", "data", "images/s", "ms/step")
-HEAD = (*SAID, *(f"{part} ms" for part in PARTS), "MiB", "MFU")
+HEAD = (*SAID, *(f"{part} ms" for part in PARTS), "MiB", "MFU", "evaluated/s", "metrics ms")
 NOTE = (
     "images/s and ms/step: median over rounds, in the training loop as it is. The parts are medians over the steps of "
     "one more round in which every border waits for the device; the backward pass, the adaptors' too, is in `student`. "
     "MFU: operations a step needs (a backward pass counted as two forward passes) over what square matrix products "
-    "reach in the same precision. MiB: the peak while a row was measured, with all that was measured in turn loaded."
+    "reach in the same precision. MiB: the peak while a row was measured, with all that was measured in turn loaded. "
+    "evaluated/s: test images predicted and judged; metrics ms: what judging one of them takes."
 )
 
 
@@ -36,6 +37,8 @@ def cells(row: Row) -> list[str]:
         *(f"{1000 * row['parts'][part]:.1f}" for part in PARTS),
         memory,
         f"{100 * row['utilisation']:.0f} %",
+        f"{row['evaluated_per_second']:.0f}",
+        f"{1000 * max(1 / row['evaluated_per_second'] - 1 / row['predicted_per_second'], 0):.1f}",
     ]
 
 

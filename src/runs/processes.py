@@ -1,5 +1,6 @@
 """Sweeps and several processes."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +15,11 @@ def refuse_launched_processes(trainer: Mapping[str, Any]) -> None:
     """Raise UserError where Lightning would launch further processes under a multirun.
 
     It starts them with the parent's command line, so that where a sweep draws values the ranks would train
-    different configurations, silently. ``auto`` becomes ddp for more than one device.
+    different configurations, silently. ``auto`` becomes ddp for more than one device. Slurm's own processes of a
+    submitit job are no such case: they read one and the same config from the job.
     """
+    if "SUBMITIT_EXECUTOR" in os.environ and int(os.environ.get("SLURM_NTASKS", 1)) > 1:
+        return
     strategy = str(trainer["strategy"])
     name = "ddp" if isinstance(trainer["strategy"], Mapping) else strategy
     if any(word in strategy for word in STARTED_FROM_THE_PARENT) or _count(trainer["devices"]) <= 1:

@@ -52,6 +52,8 @@ class DenseStage(pl.LightningModule):
         self.network = network
         self.tasks = dict(tasks)
         self.build_optimiser, self.schedule, self.seed = build_optimiser, schedule, seed
+        self.in_cuda_graphs = False
+        """Whether the trunks run as CUDA graphs, whose outputs the next step overwrites."""
         self.val_metrics = nn.ModuleDict({name: task.metrics() for name, task in tasks.items()})
         self.test_metrics = nn.ModuleDict({name: task.metrics() for name, task in tasks.items()})
 
@@ -84,7 +86,11 @@ class DenseStage(pl.LightningModule):
 
     def on_train_batch_start(self, *args: Any) -> None:
         """Let CUDA graphs know that what the last batch left may be overwritten."""
-        torch.compiler.cudagraph_mark_step_begin()
+        self._begin_step()
+
+    def _begin_step(self) -> None:
+        if self.in_cuda_graphs:  # else it would load the compiler for nothing
+            torch.compiler.cudagraph_mark_step_begin()
 
     def log_losses(self, kind: str, values: Mapping[str, Tensor]) -> None:
         """Log detached scalars as train/<kind>/<task>, to be fetched from the device only when they are looked at."""
@@ -113,7 +119,7 @@ class DenseStage(pl.LightningModule):
         self._log_metrics(self.test_metrics, "test")
 
     def _update(self, metrics: nn.ModuleDict, batch: Batch) -> None:
-        torch.compiler.cudagraph_mark_step_begin()
+        self._begin_step()
         predictions = self(batch["image"])
         for name, metric in _collections(metrics):
             metric.update(predictions[name].float(), batch[name])

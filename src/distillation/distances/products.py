@@ -26,8 +26,8 @@ class ChannelProducts(torch.autograd.Function):
         """Combine the two features pixel by pixel."""
         a, b = ctx.saved_tensors
         by_aa, by_bb, by_ab = (gradient[:, None] for gradient in gradients)
-        to_a = (a * (2 * by_aa) + b * by_ab).to(a.dtype) if ctx.needs_input_grad[0] else None
-        to_b = (b * (2 * by_bb) + a * by_ab).to(b.dtype) if ctx.needs_input_grad[1] else None
+        to_a = (a * (2 * by_aa)).addcmul_(b, by_ab).to(a.dtype) if ctx.needs_input_grad[0] else None
+        to_b = (b * (2 * by_bb)).addcmul_(a, by_ab).to(b.dtype) if ctx.needs_input_grad[1] else None
         return to_a, to_b
 
 
