@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from src.errors import UserError
+from src.runs.processes import refuse_launched_processes
 from tests.conftest import REPOSITORY, TINY, Workspace, read_json
 
 TWO = ("trainer=ddp", "trainer.accelerator=cpu", "dataset.batch_size=2", "pictures.count=0")
@@ -118,3 +120,14 @@ def test_a_job_that_fails_is_told_plainly(trained: Workspace) -> None:
     assert result.code == 1
     assert "dataset.batch_size=12" in result.out
     assert "Traceback" not in result.out
+
+
+def test_slurms_own_processes_may_share_a_job_of_a_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = {"strategy": "ddp", "devices": 4}
+    with pytest.raises(UserError, match="multirun"):
+        refuse_launched_processes(several)
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    with pytest.raises(UserError, match="multirun"):
+        refuse_launched_processes(several)  # one task, of which Lightning would launch more
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    refuse_launched_processes(several)
