@@ -23,7 +23,7 @@ from src.files import write_atomically, write_json
 from src.protocol import check_protocol, judge
 from src.runs import directory
 from src.runs.describe import dataset_identity, describe, handed_on, supervision, title
-from src.runs.processes import refuse_launched_processes
+from src.runs.processes import refuse_changing_graph, refuse_launched_processes
 from src.runs.record import Run, find_runs, fingerprint, read_run, write_record
 from src.runs.teacher import Teacher
 from src.runs.teachers import find_teachers
@@ -46,6 +46,8 @@ def train(composed: DictConfig) -> None:
     require_at_least_one(**{"trainer.max_epochs": config["trainer"]["max_epochs"]})
     if multirun:
         refuse_launched_processes(config["trainer"])
+    kind = regime(config) if config["stage"]["name"] == "student" else "none"
+    refuse_changing_graph(config["trainer"], kind, config["labels"])
     tasks = build_tasks(task_configs(config))
     data = build_data(config, tasks)
     dataset = dataset_identity(config, data.store.manifest)

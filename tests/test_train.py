@@ -9,6 +9,7 @@ import torch
 
 from tests.conftest import TINY, Workspace, read_json
 
+STATIC = ("stage=student", "trainer=ddp", "trainer.accelerator=cpu", "trainer.strategy.static_graph=true")
 HEADLINES = ("semantic/miou", "depth/absolute_error", "normal/mean_angle")
 
 
@@ -196,6 +197,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         ),
         (("stage=student", "trainer.precision=16-mixed", "trainer.gradient_clip_val=1.0"), "optimiser.fused=false"),
         (("stage=student", "compile=true", "compile_mode=fastest"), "reduce-overhead"),
+        ((*STATIC, "labels=one"), "can lack a task"),
+        ((*STATIC, "distillation=online"), "online"),
         (("stage=student", "compile=true", "compile_backend=eager", "compile_mode=default"), "compile_mode=null"),
         (("stage=student", "distillation=none", "dataset.size=[33,48]"), "multiples of 16"),
         (("stage=student", "dataset=nyuv2"), "python -m src.prepare dataset=nyuv2"),

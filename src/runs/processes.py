@@ -31,6 +31,20 @@ def refuse_launched_processes(trainer: Mapping[str, Any]) -> None:
     )
 
 
+def refuse_changing_graph(trainer: Mapping[str, Any], regime: str, labels: str) -> None:
+    """Raise UserError where DDP is told that the graph never changes and it does, or weights were seen to differ."""
+    strategy = trainer["strategy"]
+    if not (isinstance(strategy, Mapping) and strategy.get("static_graph")):
+        return
+    if labels != "full":
+        why = f"under labels={labels} a batch can lack a task, and the graph with it"
+    elif regime == "online":
+        why = "under online distillation other weights came of it than without"
+    else:
+        return
+    raise UserError("trainer.strategy.static_graph=true does not work here", why, "trainer.strategy.static_graph=false")
+
+
 def _count(devices: Any) -> int:
     if isinstance(devices, list):
         return len(devices)

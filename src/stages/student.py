@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
@@ -91,7 +92,7 @@ class StudentStage(DenseStage):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         batches = -(-len(data.train_indices) // data.batch_size)
         said = "the teachers look at the training images"
-        quiet = not self.trainer.is_global_zero
+        quiet = not self.trainer.is_global_zero or not Console().is_terminal
         for index, image in track(data.training_images(), said, batches, disable=quiet, transient=True):
             yield index.to(self.device), image.to(self.device)
 
