@@ -95,6 +95,7 @@ def offline(subject: Subject) -> Offline:
     [
         ("augmentation=scale_flip", "augmentation=flip"),
         ("distillation=kd4mtl", "teacher_batchnorm=eval"),
+        ("distillation=online", "teacher_cache=0"),
         ("teacher_cache=-1", "must not be negative"),
         ("teacher_cache=much", "not a number"),
     ],

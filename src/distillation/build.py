@@ -57,7 +57,7 @@ def _online(
     config: Config, network: MultiTaskNetwork, tasks: Mapping[str, Task], teachers: Mapping[str, Teacher]
 ) -> Online:
     settings = config["distillation"]
-    refuse_offline_options(settings, config["teacher"])
+    refuse_offline_options(settings, config["teacher"], config["teacher_cache"])
     refuse_unknown_weights(settings["weights"], tasks)
     singles = {name: build_network(config["model"], {name: task}) for name, task in tasks.items()}
     levels = read_levels(settings["levels"])

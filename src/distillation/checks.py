@@ -8,11 +8,12 @@ from src.errors import UserError
 from src.values import CONF
 
 
-def refuse_offline_options(settings: Mapping[str, Any], teacher: Mapping[str, Any]) -> None:
+def refuse_offline_options(settings: Mapping[str, Any], teacher: Mapping[str, Any], cache: float) -> None:
     """Raise UserError where an option of frozen teachers is set for online distillation."""
     usual = {"standardise": "none", "predictions": 0, "drop": 0, "feedback": 0, "teacher_batchnorm": "eval"}
     asked = {f"distillation.{key}": (settings[key], off) for key, off in usual.items() if settings[key] != off}
     asked |= {f"teacher.{key}": (value, "null") for key, value in teacher.items() if value is not None}
+    asked |= {"teacher_cache": (cache, 0)} if cache else {}
     for key, (value, off) in asked.items():
         raise UserError(
             f"{key}={value} does not go with online distillation",
