@@ -40,6 +40,8 @@ def test_every_stage_and_data_mode_is_measured_and_written(workspace: Workspace)
     assert {"commit", "command", "device", "threads"} <= set(written["machine"])
     page = (workspace.root / "out" / "benchmark.html").read_text()
     assert page.count("<rect") == 6
+    assert "distilled, resident" in page
+    assert "…" not in page
     assert (workspace.root / "out" / "benchmark.md").read_text().count("\n| ") == 6
 
 

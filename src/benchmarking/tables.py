@@ -79,7 +79,7 @@ def ratios(rows: Sequence[Row]) -> list[str]:
 def page(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
     """Draw images a second, a bar per row, and the table, as one page that needs nothing else."""
     styles = {stage: Style.of(number) for number, stage in enumerate(dict.fromkeys(row["stage"] for row in rows))}
-    drawn = [Bar(f"{_what(r)}, {_name(r)}", r["images_per_second"], None, styles[r["stage"]]) for r in rows]
+    drawn = [Bar(_bar_name(r, rows), r["images_per_second"], None, styles[r["stage"]]) for r in rows]
     head = "".join(f"<th>{escape(column)}</th>" for column in HEAD)
     body = "".join(_table_row(cells(row)) for row in rows)
     said = ", ".join(f"{key} {value}" for key, value in machine.items())
@@ -108,6 +108,14 @@ def _what(row: Row) -> str:
 def _middle(values: Sequence[float], digits: int) -> str:
     low, high = (f"{value:.{digits}f}" for value in (min(values), max(values)))
     return f"{statistics.median(values):.{digits}f} ({low} to {high})"
+
+
+def _bar_name(row: Row, rows: Sequence[Row]) -> str:
+    """Name a row by what it is of and by those of its settings that are not all rows'."""
+    said = {"batch_size": f"batch {row['batch_size']}", "precision": row["precision"], "data": row["data"]}
+    said["compile"] = _compiled(row) or "not compiled"
+    varied = [text for key, text in said.items() if len({other[key] for other in rows}) > 1]
+    return ", ".join([_what(row), *(text.removesuffix("-mixed").removesuffix("-true") for text in varied)])
 
 
 def _setting(row: Row) -> tuple[Any, ...]:

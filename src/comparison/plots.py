@@ -57,13 +57,13 @@ def bars(title: str, entries: Sequence[Bar], signed: bool = True) -> str:
     def x(value: float) -> float:
         return 2 + (value - low) * scale
 
-    parts, form = [], "+.2f" if signed else ".1f"
+    parts, form, room = [], "+.2f" if signed else ".1f", 40 if signed else 54  # characters beside the value
     for number, bar in enumerate(entries):
         y = number * ROW
         spread = f" ± {bar.spread:.2f}" if bar.spread is not None else ""
         left, right = sorted((x(0), x(bar.value)))
         parts += [
-            f'<text x="2" y="{y + 13}">{escape(_short(bar.name))}<title>{escape(bar.name)}</title></text>',
+            f'<text x="2" y="{y + 13}">{escape(_short(bar.name, room))}<title>{escape(bar.name)}</title></text>',
             f'<text x="{WIDTH - 2}" y="{y + 13}" class="value">{bar.value:{form}}{spread}</text>',
             f'<rect x="{left:.1f}" y="{y + 18}" width="{right - left:.1f}" height="{BAR}" fill="{bar.style.colour}"/>',
             f'<path class="axis" d="M{x(0):.1f} {y + 16}v{BAR + 4}"/>',
@@ -134,8 +134,8 @@ def _figure(title: str, height: float, parts: Sequence[str]) -> str:
     )
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 40 else name[:39] + "…"
+def _short(name: str, room: int = 40) -> str:
+    return name if len(name) <= room else name[: room - 1] + "…"
 
 
 def _ticks(low: float, high: float) -> list[float]:
