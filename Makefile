@@ -6,10 +6,11 @@ RUN := $(BIN)/python -m
 SEED ?= 0
 TASKS ?= semantic,depth,normal
 OPTIONS ?=
+DISTIL ?= distillation=matched
 COMMON = seed=$(SEED) reuse=true $(OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install student seeds bench test check format clean
+.PHONY: help install student seeds bench test check reference format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -22,9 +23,10 @@ $(VENV)/installed: pyproject.toml
 
 install: $(VENV)/installed ## make the environment in .venv
 
-student: $(VENV)/installed ## embedded data, three teachers, baseline, distilled student, comparison (SEED=0 TASKS=semantic,depth OPTIONS="dataset=streets")
+student: $(VENV)/installed ## procedural data, teachers, baseline, distilled student, comparison (OPTIONS="dataset=streets" TASKS=semantic,depth DISTIL="adaptor=mlp")
 	$(RUN) src.train -m stage=teacher task=$(TASKS) $(COMMON)
-	$(RUN) src.train -m stage=student distillation=none,matched $(COMMON)
+	$(RUN) src.train stage=student distillation=none $(COMMON)
+	$(RUN) src.train -m stage=student $(DISTIL) $(COMMON)
 	$(RUN) src.report
 
 seeds: ## `make student` for seeds 0, 1 and 2
@@ -36,10 +38,14 @@ bench: $(VENV)/installed ## how fast training is, and where its time goes (OPTIO
 test: $(VENV)/installed ## the whole test suite
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2
 
-check: $(VENV)/installed ## format, lint and types
+check: $(VENV)/installed ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+reference: $(VENV)/installed ## docs/configuration.md from the code that checks configurations
+	$(RUN) src.app.reference > docs/configuration.md
 
 format: $(VENV)/installed ## let ruff format and mend
 	$(BIN)/ruff check --fix src tests

@@ -3,31 +3,30 @@
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from src import cli
-from src.data.augmentation import Augmentation
-from src.data.module import DenseDataModule, open_store
-from src.errors import UserError
-from src.files import write_json
-from src.runs.open import best_device, open_network
-from src.values import require_at_least_one
+from src.app import command
+from src.app.command import Invocation
+from src.app.configuration.commands import EvaluateConfig
+from src.data.loading.module import DenseDataModule, open_store
+from src.data.transforms.scale_flip import ScaleFlip
+from src.foundation.errors import UserError
+from src.foundation.files import write_json
+from src.foundation.hardware import best_device
+from src.runs.network_file import open_network
 
 
-def evaluate(config: DictConfig) -> None:
-    """Print, and write if asked, every metric of every task over one split."""
-    network, tasks, about = open_network(config.run)
+def evaluate(invocation: Invocation[EvaluateConfig]) -> None:
+    """Print every metric of every task over one split, and write them where ``out`` is set."""
+    config = invocation.config
+    network, tasks, metadata = open_network(config.run)
     if not config.store:
         raise UserError("no store is named", "the data to evaluate on is needed", "store=data/rooms-64x96")
-    require_at_least_one(batch_size=config.batch_size)
-    size = (about["dataset"]["size"][0], about["dataset"]["size"][1])
-    data = DenseDataModule(open_store(config.store, size), tasks, batch_size=1, augmentation=Augmentation())
-    dataset = {"train": data.train_set, "test": data.test_set}.get(config.split)
-    if dataset is None:
-        raise UserError(f"there is no split '{config.split}'", "a store has train and test")
+    size = (metadata["dataset"]["size"][0], metadata["dataset"]["size"][1])
+    data = DenseDataModule(open_store(config.store, size), tasks, batch_size=1, augmentation=ScaleFlip())
+    dataset = {"train": data.train_set, "test": data.test_set}[config.split]
     device = best_device()
     network.to(device)
     metrics = {name: task.metrics().to(device) for name, task in tasks.items()}
@@ -52,7 +51,7 @@ def evaluate(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line."""
-    cli.run(evaluate, "evaluate")
+    command.run(evaluate, "evaluate", EvaluateConfig)
 
 
 if __name__ == "__main__":

@@ -3,34 +3,32 @@
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
 
-from src import cli
-from src.files import replace_atomically
-from src.runs.open import open_network
+from src.app import command
+from src.app.command import Invocation
+from src.app.configuration.commands import ExportConfig
+from src.exporting.program import check_program, export_program
+from src.foundation.files import replace_atomically
+from src.runs.network_file import open_network
 
 
-def export(config: DictConfig) -> None:
-    """Write a .pt2 program of any batch size and check that it gives what the network gives."""
-    network, _, about = open_network(config.run)
-    where = Path(config.run)
+def export(invocation: Invocation[ExportConfig]) -> None:
+    """Write a .pt2 program of any batch size and check its outputs against the network's."""
+    config = invocation.config
+    network, _, metadata = open_network(config.run)
+    where = Path(str(config.run))
     out = Path(config.out) if config.out else (where if where.is_dir() else where.parent) / "model.pt2"
-    height, width = about["dataset"]["size"]
-    image = torch.randn(2, 3, height, width)
-    program = torch.export.export(network, (image,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    other = torch.randn(3, 3, height, width)
-    with torch.inference_mode():
-        for task, value in program.module()(other).items():
-            torch.testing.assert_close(value, network(other)[task], rtol=1e-3, atol=1e-4)
+    height, width = metadata["dataset"]["size"]
+    program = export_program(network, (height, width))
+    check_program(program, network, (height, width))
     replace_atomically(out, lambda stream: torch.export.save(program, stream))
-    print(
-        f"{out}: input (N, 3, {height}, {width}) float32, ImageNet-normalised; raw outputs {', '.join(about['tasks'])}"
-    )
+    outputs = ", ".join(metadata["tasks"])
+    print(f"{out}: input (N, 3, {height}, {width}) float32, ImageNet-normalised; raw outputs {outputs}")
 
 
 def main() -> None:
     """Run the command line."""
-    cli.run(export, "export")
+    command.run(export, "export", ExportConfig)
 
 
 if __name__ == "__main__":

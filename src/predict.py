@@ -5,32 +5,36 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from PIL import Image, UnidentifiedImageError
 from rich.progress import track
 
-from src import cli
-from src.callbacks.panels import draw_panel, save_png
-from src.data.pixels import normalise
-from src.errors import UserError
-from src.files import write_atomically
-from src.runs.open import best_device, open_network
+from src.app import command
+from src.app.command import Invocation
+from src.app.configuration.commands import PredictConfig
+from src.data.loading.pixels import denormalise, normalise
+from src.foundation.errors import UserError
+from src.foundation.files import write_atomically
+from src.foundation.hardware import best_device
+from src.runs.network_file import open_network
+from src.tasks.panels import draw_panel
+from src.visual.panels import save_png
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
-def predict(config: DictConfig) -> None:
-    """Write a panel per picture, and arrays if they are asked for; pictures are resized to the network's size."""
-    network, tasks, about = open_network(config.run)
+def predict(invocation: Invocation[PredictConfig]) -> None:
+    """Write a panel per picture, and arrays where ``arrays`` is set; pictures are resized to the network's size."""
+    config = invocation.config
+    network, tasks, metadata = open_network(config.run)
     pictures = _pictures(config.images)
     _refuse_overwriting(pictures, Path(config.out))
-    device, size, out = best_device(), tuple(about["dataset"]["size"]), Path(config.out)
+    device, size, out = best_device(), tuple(metadata["dataset"]["size"]), Path(config.out)
     network.to(device)
     for path in track(pictures, description="predicting"):
         image = normalise(_read(path, size).to(device))
         with torch.inference_mode():
             raw = {name: tasks[name].activate(value.float())[0] for name, value in network(image).items()}
-        save_png(out / f"{path.stem}.png", draw_panel(image[0], raw, {}, tasks))
+        save_png(out / f"{path.stem}.png", draw_panel(denormalise(image[0]).cpu().numpy(), raw, {}, tasks))
         if config.arrays:
             for name, value in raw.items():
                 array = value.argmax(0) if tasks[name].modality.startswith("label") else value
@@ -41,6 +45,7 @@ def predict(config: DictConfig) -> None:
 
 
 def _pictures(where: str | None) -> list[Path]:
+    """List the pictures at ``where``, a file or a folder; raises UserError where there is none."""
     if not where:
         raise UserError("no pictures are named", "a picture or a folder of pictures is needed", "images=FOLDER")
     path = Path(where)
@@ -51,6 +56,7 @@ def _pictures(where: str | None) -> list[Path]:
 
 
 def _refuse_overwriting(pictures: list[Path], out: Path) -> None:
+    """Raise UserError where a panel in ``out`` would overwrite a picture or another panel."""
     targets = [out / f"{path.stem}.png" for path in pictures]
     twice = [str(target) for target in set(targets) if targets.count(target) > 1]
     own = [str(path) for path in pictures if path.resolve() in {target.resolve() for target in targets}]
@@ -74,7 +80,7 @@ def _read(path: Path, size: tuple[int, ...]) -> torch.Tensor:
 
 def main() -> None:
     """Run the command line."""
-    cli.run(predict, "predict")
+    command.run(predict, "predict", PredictConfig)
 
 
 if __name__ == "__main__":

@@ -3,33 +3,32 @@
 import os
 from pathlib import Path
 
-from hydra.utils import instantiate
-from omegaconf import DictConfig
+from src.app import command
+from src.app.command import Invocation
+from src.app.configuration.commands import PrepareConfig
+from src.data.sources.base import SOURCES, Source
+from src.data.store.manifest import Manifest, differences
+from src.data.store.pack import pack, plan
+from src.data.store.reader import PackedStore
+from src.foundation.errors import UserError
 
-from src import cli
-from src.data.manifest import Manifest, differences
-from src.data.pack import pack, plan
-from src.data.sources.base import Source
-from src.data.store import PackedStore
-from src.errors import UserError
 
-
-def prepare(cfg: DictConfig) -> None:
-    """Pack the source of ``cfg.dataset`` into its store, unless that is there already and whole."""
-    size = (int(cfg.dataset.size[0]), int(cfg.dataset.size[1]))
-    root = Path(cfg.dataset.root)
-    source: Source = instantiate(cfg.dataset.source)
-    if not cfg.overwrite and is_ready(root, plan(source, size, cfg.dataset.name)):
+def prepare(invocation: Invocation[PrepareConfig]) -> None:
+    """Pack the source of ``dataset`` into its store, unless that is there already and whole."""
+    config = invocation.config
+    size, root = config.dataset.size, Path(config.dataset.root)
+    source: Source = SOURCES.build(config.dataset.source)
+    if not config.overwrite and is_ready(root, plan(source, size, config.dataset.name)):
         print(f"{root} is already prepared (overwrite=true prepares it anew)")
         return
-    workers = cfg.workers if cfg.workers is not None else os.cpu_count() or 1
-    store = pack(source, root, size, workers, cfg.dataset.name)
+    workers = config.workers if config.workers is not None else os.cpu_count() or 1
+    store = pack(source, root, size, workers, config.dataset.name)
     counts = ", ".join(f"{split.count} {name}" for name, split in store.manifest.splits.items())
     print(f"{root} is ready: {counts}; {', '.join(store.modalities('train'))}")
 
 
 def is_ready(root: Path, asked: Manifest) -> bool:
-    """Say whether the store ``root`` is whole and what is asked for; raises UserError if it is a different one."""
+    """Whether the store ``root`` is whole and matches ``asked``; raises UserError if it is a different one."""
     if not root.exists():
         return False
     try:
@@ -48,7 +47,7 @@ def is_ready(root: Path, asked: Manifest) -> bool:
 
 def main() -> None:
     """Run the command line."""
-    cli.run(prepare, "prepare")
+    command.run(prepare, "prepare", PrepareConfig)
 
 
 if __name__ == "__main__":

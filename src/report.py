@@ -1,29 +1,35 @@
 """Compare finished runs: python -m src.report runs=runs."""
 
+import sys
 from pathlib import Path
 
-from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
-from src import cli
-from src.comparison.collect import compare
-from src.comparison.latex import latex
-from src.comparison.page import page
-from src.comparison.tables import as_csv, markdown, rich_table
-from src.errors import UserError
-from src.files import write_atomically
+from src.app import command
+from src.app.command import Invocation
+from src.app.configuration.commands import ReportConfig
+from src.foundation.errors import UserError
+from src.foundation.files import write_atomically
+from src.reporting.collect import compare, usable
+from src.reporting.latex import latex
+from src.reporting.page import page
+from src.reporting.tables import as_csv, markdown, rich_table
 from src.runs.record import find_runs
 
 
-def report(config: DictConfig) -> None:
+def report(invocation: Invocation[ReportConfig]) -> None:
     """Print one table per setting and write all of them as Markdown, CSV, LaTeX and an HTML page."""
-    roots = [Path(root) for root in (config.runs if isinstance(config.runs, ListConfig) else [config.runs])]
+    config = invocation.config
+    roots = [Path(root) for root in (config.runs if isinstance(config.runs, list) else [config.runs])]
     for root in roots:
         if not root.is_dir():
             raise UserError(f"there is no folder {root}", "runs names where run directories are", "make student")
     runs = [run for root in roots for run in find_runs(root)]
     if config.only:
-        runs = [run for run in runs if run.about["dataset"]["name"] == config.only]
+        runs = [run for run in runs if run.record["dataset"]["name"] == config.only]
+    runs, left_out = usable(runs)
+    for line in left_out:
+        print(f"left out: {line}", file=sys.stderr)
     comparisons = compare(runs)
     if not comparisons:
         raise UserError(
@@ -48,7 +54,7 @@ def report(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line."""
-    cli.run(report, "report")
+    command.run(report, "report", ReportConfig)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from src.distillation.offline import Offline
-from src.stages.student import StudentStage
+from src.distillation.offline_distillation import OfflineDistillation
+from src.training.multi_task import MultiTaskModule
 
 PARTS = ("data", "teachers", "alignment", "student", "optimiser")
 """``student`` is its forward pass and the whole backward pass."""
@@ -33,7 +33,7 @@ class StepClock(pl.Callback):
 
 
 class PartsClock(pl.Callback):
-    """Splits each step after ``warm_up`` into PARTS, waiting for the device at every border: that costs time too."""
+    """Splits each step after ``warm_up`` into PARTS, waiting for the device between parts, which costs time too."""
 
     def __init__(self, warm_up: int) -> None:
         self.warm_up = warm_up
@@ -43,10 +43,10 @@ class PartsClock(pl.Callback):
         self.ended = self.started = self.stepping = 0.0
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Put a clock on the teachers and on the alignment."""
-        if isinstance(module, StudentStage) and isinstance(module.distillation, Offline):
-            self._watch(module.distillation, "taught", "teachers", module)
-        if isinstance(module, StudentStage) and module.distillation:
+        """Time the teachers and the alignment."""
+        if isinstance(module, MultiTaskModule) and isinstance(module.distillation, OfflineDistillation):
+            self._watch(module.distillation, "teacher_outputs", "teachers", module)
+        if isinstance(module, MultiTaskModule) and module.distillation:
             self._watch(module.distillation.alignment, "distances", "alignment", module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -63,7 +63,7 @@ class PartsClock(pl.Callback):
         self.stepping = now(module.device)
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any) -> None:
-        """Note the step's parts."""
+        """Record the seconds of the step's parts."""
         end = now(module.device)
         self.count += 1
         if self.count > self.warm_up:
@@ -74,6 +74,7 @@ class PartsClock(pl.Callback):
         self.ended = end
 
     def _watch(self, watched: nn.Module, method: str, part: str, module: pl.LightningModule) -> None:
+        """Replace ``method`` of ``watched`` by one that adds its seconds to the time of ``part``."""
         plain = getattr(watched, method)
 
         def timed(*args: Any) -> Any:
@@ -86,7 +87,7 @@ class PartsClock(pl.Callback):
 
 
 def now(device: torch.device) -> float:
-    """Read the clock once the device has done all that was asked of it."""
+    """Read the clock after the device has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

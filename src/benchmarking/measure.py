@@ -13,12 +13,9 @@ import torch
 from src.benchmarking.clock import PARTS, PartsClock, StepClock, seconds_of
 from src.benchmarking.rates import PeakMemory, matrix_rate, step_flop
 from src.benchmarking.subject import Setting, Subject, build_subject, device_of, fit
-from src.build import task_configs
-from src.distillation.build import regime
 from src.distillation.levels import read_levels
-from src.distillation.offline import Offline
-from src.runs.hardware import choose_precision
-from src.stages.student import StudentStage
+from src.distillation.offline_distillation import OfflineDistillation
+from src.foundation.hardware import choose_precision
 
 Key = tuple[str, str]
 """Stage and variant."""
@@ -26,7 +23,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Effort:
-    """How long is measured."""
+    """Numbers of steps and rounds of a measurement."""
 
     warm_up: int
     steps: int
@@ -61,17 +58,18 @@ def measure(setting: Setting, effort: Effort, plan: Plan) -> list[dict[str, Any]
             times[name].append(clock.seconds / effort.steps)
             rows[name]["memory"] = memory.read()
     for name, subject in subjects.items():
-        rows[name] |= _summary(name[0], subject, times[name], setting) | _parts(subject, effort) | _evaluation(subject)
+        rows[name] |= _summary(subject, times[name], setting) | _parts(subject, effort) | _evaluation(subject)
     return list(rows.values())
 
 
-def _summary(name: str, subject: Subject, times: list[float], setting: Setting) -> dict[str, Any]:
-    precision = choose_precision(setting.precision, subject.config["trainer"]["accelerator"])
-    settings = subject.config["distillation"]
-    kind = regime(subject.config) if name == "distilled" else "none"
-    predicts = kind == "offline" and (settings["predictions"] or settings["feedback"])
-    levels = None if predicts or kind == "none" else set(read_levels(settings["levels"]).values())
-    flop = setting.batch_size * step_flop(subject.config, task_configs(subject.config), kind, levels, _kept(subject))
+def _summary(subject: Subject, times: list[float], setting: Setting) -> dict[str, Any]:
+    """Summarise the rounds of a subject."""
+    config = subject.config
+    precision = choose_precision(setting.precision, config.trainer.accelerator)
+    distillation = config.distillation
+    asks_outputs = distillation.get("output_weight") or distillation.get("adaptive_weights")
+    levels = None if asks_outputs or "levels" not in distillation else set(read_levels(distillation["levels"]).values())
+    flop = setting.batch_size * step_flop(config, subject.assembled.tasks, levels, _cached(subject))
     seconds = statistics.median(times)
     return {
         "precision": precision,
@@ -82,9 +80,10 @@ def _summary(name: str, subject: Subject, times: list[float], setting: Setting) 
     }
 
 
-def _kept(subject: Subject) -> Collection[str]:
-    distillation = subject.stage.distillation if isinstance(subject.stage, StudentStage) else None
-    cache = distillation.cache if isinstance(distillation, Offline) else None
+def _cached(subject: Subject) -> Collection[str]:
+    """Name the teachers whose features are cached."""
+    distillation = subject.assembled.distillation
+    cache = distillation.cache if isinstance(distillation, OfflineDistillation) else None
     return cache.tables if cache else ()
 
 
@@ -96,17 +95,17 @@ def _parts(subject: Subject, effort: Effort) -> dict[str, Any]:
 
 @torch.no_grad()
 def _evaluation(subject: Subject) -> dict[str, float]:
-    """Images a second through prediction alone, and through prediction and metrics, in the precision of training."""
-    device, stage, data = device_of(subject), subject.stage, subject.data
-    trainer = subject.config["trainer"]
-    half = choose_precision(trainer["precision"], trainer["accelerator"]).startswith("bf16")
-    stage.to(device).eval()
-    rows = list(range(min(len(data.test_set), subject.config["dataset"]["batch_size"])))
+    """Measure images per second of prediction alone, and of prediction and metrics, in the precision of training."""
+    device, module, data = device_of(subject), subject.module, subject.data
+    trainer = subject.config.trainer
+    half = choose_precision(str(trainer.precision), trainer.accelerator).startswith("bf16")
+    module.to(device).eval()
+    rows = list(range(min(len(data.test_set), subject.config.dataset.batch_size)))
     stored = {key: value.to(device) for key, value in data.test_set.__getitems__(rows).items()}
     batch = data.prepare(stored)
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        alone = [seconds_of(lambda: stage(batch["image"]), device) for _ in range(5)]
-        judged = [seconds_of(lambda: stage.test_step(batch, 0), device) for _ in range(5)]
+        alone = [seconds_of(lambda: module(batch["image"]), device) for _ in range(5)]
+        judged = [seconds_of(lambda: module.test_step(batch, 0), device) for _ in range(5)]
     return {
         "predicted_per_second": len(rows) / statistics.median(alone),
         "evaluated_per_second": len(rows) / statistics.median(judged),

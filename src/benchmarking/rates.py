@@ -4,15 +4,14 @@ import re
 import statistics
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from src.app.configuration.train import TrainConfig
 from src.benchmarking.clock import seconds_of
-from src.runs.weights import build_network, build_tasks
-
-Config = Mapping[str, Any]
+from src.distillation.base import REGIMES
+from src.models.flops import forward_flops
+from src.tasks.base import Task
 
 
 def matrix_rate(device: torch.device, precision: str) -> float:
@@ -25,40 +24,32 @@ def matrix_rate(device: torch.device, precision: str) -> float:
 
 
 def step_flop(
-    config: Config, tasks: Mapping[str, Any], regime: str, levels: set[str] | None, kept: Collection[str] = ()
+    config: TrainConfig,
+    tasks: Mapping[str, Task],
+    levels: Collection[str] | None,
+    kept: Collection[str] = (),
 ) -> float:
     """Count the floating-point operations of a training step for one image.
 
     A backward pass is counted as two forward passes; adaptors and losses are left out.
 
     Args:
-        config: the resolved config.
-        tasks: configs of the tasks that are trained.
-        regime: ``none``, ``offline`` (a frozen teacher of the same network per task) or ``online`` (it is trained).
-        levels: what a frozen teacher is asked for, to the deepest of which it runs; None for its prediction.
-        kept: teachers whose features are kept, so that they do not run.
+        config: the configuration; teachers are taken to be of the student's own network.
+        tasks: the tasks that are trained.
+        levels: levels of a frozen teacher, which runs up to the deepest of them; None for its output.
+        kept: teachers whose features are cached, so that they do not run.
     """
-    size = config["dataset"]["size"]
-    total = 3 * _forward_flop(config["model"], tasks, size, None)
-    for name, task in tasks.items():
-        if regime == "none" or name in kept:
-            continue
-        frozen = regime == "offline"
-        total += (1 if frozen else 3) * _forward_flop(config["model"], {name: task}, size, levels if frozen else None)
+    outputs = {name: task.channels for name, task in tasks.items()}
+    total = 3 * forward_flops(config.model, outputs, config.dataset.size)
+    if config.stage.name == "teacher":
+        return total
+    regime = REGIMES.traits(config.distillation)
+    for name, channels in outputs.items():
+        if regime.needs_trained_teachers and name not in kept:
+            total += forward_flops(config.model, {name: channels}, config.dataset.size, levels)
+        elif regime.trains_networks:
+            total += 3 * forward_flops(config.model, {name: channels}, config.dataset.size)
     return total
-
-
-def _forward_flop(model: Config, tasks: Mapping[str, Any], size: list[int], levels: set[str] | None) -> float:
-    model = {**model, "weights": None} if "weights" in model else model
-    with torch.device("meta"):
-        network = build_network(model, build_tasks(tasks)).eval()
-        image = torch.empty(1, 3, *size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        if levels is None:
-            network(image)
-        else:
-            network.features(image, next(level for level in reversed(network.trunk.channels) if level in levels))
-    return counter.get_total_flops()
 
 
 class PeakMemory:
@@ -72,7 +63,7 @@ class PeakMemory:
             reset.write_text("5")
 
     def read(self) -> int | None:
-        """Return the peak; None where the system does not tell."""
+        """Return the peak; None where the system does not report it."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
         status = Path("/proc/self/status")

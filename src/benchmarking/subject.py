@@ -7,23 +7,29 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
-from src.build import build_data, build_stage, task_configs
-from src.data.module import DenseDataModule
-from src.runs.hardware import choose_precision
+from src.app.assemble import Assembled, assemble
+from src.app.command import read_checked
+from src.app.composing import composed_values
+from src.app.configuration.train import TrainConfig
+from src.app.overrides import read_command_line, select_overrides
+from src.app.rules import Request, broken_rules
+from src.data.loading.module import DenseDataModule
+from src.distillation.base import REGIMES
+from src.foundation.errors import refuse
+from src.foundation.hardware import choose_precision
+from src.models.base import build_network
+from src.runs.network_file import build_tasks
 from src.runs.teacher import Teacher
-from src.runs.weights import build_network, build_tasks
-from src.stages.base import DenseStage
-from src.values import CONF
+from src.training.base import DenseModule
 
 OPTIONS = {
     "teacher": ("stage=teacher",),
     "multi-task": ("stage=student", "distillation=none"),
     "distilled": ("stage=student",),
 }
-DISTILLATION = ("distillation", "adaptor", "distance")
+OF_STUDENTS = ("distillation", "adaptor", "distance", "teacher", "teacher_cache", "probe")
+"""Keys and groups that belong to distilled students."""
 DATA = {"memmap": (), "workers": ("dataset.workers=2",), "resident": ("dataset.resident=true",)}
 
 
@@ -42,19 +48,29 @@ class Setting:
 class Subject:
     """A stage with its data, ready to be fitted again and again."""
 
-    config: dict[str, Any]
-    stage: DenseStage
-    data: DenseDataModule
+    config: TrainConfig
+    assembled: Assembled
+
+    @property
+    def module(self) -> DenseModule:
+        """The module that is fitted."""
+        return self.assembled.module
+
+    @property
+    def data(self) -> DenseDataModule:
+        """Its data."""
+        return self.assembled.data
 
 
 def overrides_of(stage: str, train: Sequence[str]) -> list[str]:
-    """Give the overrides of a stage, without what is said of distillation where there is none."""
-    plain = stage != "distilled"
-    return [*(o for o in train if not (plain and o.lstrip("+").startswith(DISTILLATION))), *OPTIONS[stage]]
+    """Return the overrides of a stage, without those of distillation where there is none."""
+    dropped = [] if stage == "distilled" else select_overrides(train, *OF_STUDENTS)
+    dropped += select_overrides(train, "loss_weights") if stage == "teacher" else []
+    return [*(override for override in train if override not in dropped), *OPTIONS[stage]]
 
 
 def build_subject(name: str, setting: Setting, train: Sequence[str]) -> Subject:
-    """Build a stage under a setting; its teachers have random weights, which are as fast as any."""
+    """Build a module under a setting; its teachers have random weights, which are as fast as any."""
     overrides = [
         *overrides_of(name, train),
         *DATA[setting.data],
@@ -63,30 +79,38 @@ def build_subject(name: str, setting: Setting, train: Sequence[str]) -> Subject:
         f"compile={str(bool(setting.compile)).lower()}",
         f"compile_mode={setting.compile if isinstance(setting.compile, str) else 'null'}",
     ]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("train", overrides, return_hydra_config=True)
-        if name == "teacher" and composed.get("task") is None:
-            first = next(iter(composed.tasks))
-            composed = compose("train", [*overrides, f"task={first}"], return_hydra_config=True)
-    chosen = {key: value for key, value in composed.items() if key not in ("hydra", "names")}
-    config: Any = OmegaConf.to_container(OmegaConf.create(chosen), resolve=True)
-    config["names"] = {"loss_weights": "", "debug": None}
-    tasks = build_tasks(task_configs(config))
+    config, values = composed_training(name, overrides)
+    tasks = build_tasks(config.tasks)
     teachers = {
-        task: Teacher("random weights", "", partial(build_network, config["model"], {task: tasks[task]}))
+        task: Teacher("random weights", "", partial(build_network, config.model, {task: tasks[task].channels}))
         for task in tasks
     }
-    data = build_data(config, tasks)
-    return Subject(config, build_stage(config, tasks, teachers if name == "distilled" else {}), data)
+    teachers = teachers if name == "distilled" and needs_teachers(config) else {}
+    return Subject(config, assemble(config, values, teachers=teachers))
+
+
+def composed_training(name: str, overrides: Sequence[str]) -> tuple[TrainConfig, dict[str, Any]]:
+    """Compose the configuration that trains a stage; raises UserError for overrides that it does not take."""
+    overrides = [*overrides, *([] if name != "teacher" or select_overrides(overrides, "task") else ["task=semantic"])]
+    line = read_command_line(overrides)
+    refuse(line.mistakes)
+    values = composed_values("train", line.rewritten)
+    return read_checked(TrainConfig, values, overrides, lambda config, o: broken_rules(Request(config, o))), values
+
+
+def needs_teachers(config: TrainConfig) -> bool:
+    """Whether a student's regime takes trained teachers."""
+    needs: bool = REGIMES.traits(config.distillation).needs_trained_teachers
+    return needs
 
 
 def fit(subject: Subject, clock: pl.Callback, steps: int) -> None:
     """Train for ``steps`` steps with ``clock`` as the only callback."""
-    settings = subject.config["trainer"]
+    settings = subject.config.trainer
     trainer = pl.Trainer(
-        accelerator=settings["accelerator"],
+        accelerator=settings.accelerator,
         devices=1,
-        precision=choose_precision(settings["precision"], settings["accelerator"]),  # type: ignore[arg-type]
+        precision=choose_precision(str(settings.precision), settings.accelerator),  # type: ignore[arg-type]
         max_steps=steps,
         max_epochs=10**6,
         limit_val_batches=0,
@@ -97,10 +121,10 @@ def fit(subject: Subject, clock: pl.Callback, steps: int) -> None:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trainer.fit(subject.stage, subject.data)
+    trainer.fit(subject.module, subject.data)
 
 
 def device_of(subject: Subject) -> torch.device:
-    """Return the device that the trainer takes."""
-    on_gpu = subject.config["trainer"]["accelerator"] in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    """Return the device that the trainer uses."""
+    on_gpu = subject.config.trainer.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     return torch.device("cuda" if on_gpu else "cpu")

@@ -2,24 +2,24 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from rich.table import Table
 
 from src.benchmarking.clock import PARTS
-from src.comparison.plots import Bar, Style, bars
-from src.comparison.style import CSS
+from src.visual.document import render
+from src.visual.plots import Bar, bars
+from src.visual.style import Style
 
 Row = Mapping[str, Any]
-SAID = ("stage", "batch", "precision", "compile", "data", "images/s", "ms/step")
-HEAD = (*SAID, *(f"{part} ms" for part in PARTS), "MiB", "MFU", "evaluated/s", "metrics ms")
+COLUMNS = ("stage", "batch", "precision", "compile", "data", "images/s", "ms/step")
+HEAD = (*COLUMNS, *(f"{part} ms" for part in PARTS), "MiB", "MFU", "evaluated/s", "metrics ms")
 NOTE = (
     "images/s and ms/step: median over rounds, in the training loop as it is. The parts are medians over the steps of "
-    "one more round in which every border waits for the device; the backward pass, the adaptors' too, is in `student`. "
+    "one more round that waits for the device between parts; the backward pass, the adaptors' too, is in `student`. "
     "MFU: operations a step needs (a backward pass counted as two forward passes) over what square matrix products "
     "reach in the same precision. MiB: the peak while a row was measured, with all that was measured in turn loaded. "
-    "evaluated/s: test images predicted and judged; metrics ms: what judging one of them takes."
+    "evaluated/s: test images predicted and evaluated; metrics ms: time of the metrics per image."
 )
 
 
@@ -55,8 +55,7 @@ def rich_table(rows: Sequence[Row]) -> Table:
 def markdown(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
     """Write table, ratios and machine as Markdown."""
     lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}", *(f"| {' | '.join(cells(row))} |" for row in rows)]
-    said = ", ".join(f"{key} {value}" for key, value in machine.items())
-    return "\n".join([*lines, "", NOTE, "", *(f"- {line}" for line in ratios(rows)), "", said, ""])
+    return "\n".join([*lines, "", NOTE, "", *(f"- {line}" for line in ratios(rows)), "", _described(machine), ""])
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
@@ -66,8 +65,8 @@ def ratios(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if row["stage"] == "distilled" and (plain := measured.get(("multi-task", row["variant"], _setting(row)))):
             added = [100 * (ours / theirs - 1) for ours, theirs in zip(row["seconds"], plain, strict=True)]
-            said = f", {row['variant']}" if row["variant"] else ""
-            found.append(f"{_name(row)}{said}: distilling adds {_middle(added, 0)} % to a multi-task step")
+            variant = f", {row['variant']}" if row["variant"] else ""
+            found.append(f"{_name(row)}{variant}: distilling adds {_middle(added, 0)} % to a multi-task step")
         if row["variant"] and (base := measured.get((row["stage"], "", _setting(row)))):
             speedup = [theirs / ours for ours, theirs in zip(row["seconds"], base, strict=True)]
             found.append(
@@ -80,25 +79,20 @@ def page(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
     """Draw images a second, a bar per row, and the table, as one page that needs nothing else."""
     styles = {stage: Style.of(number) for number, stage in enumerate(dict.fromkeys(row["stage"] for row in rows))}
     drawn = [Bar(_bar_name(r, rows), r["images_per_second"], None, styles[r["stage"]]) for r in rows]
-    head = "".join(f"<th>{escape(column)}</th>" for column in HEAD)
-    body = "".join(_table_row(cells(row)) for row in rows)
-    said = ", ".join(f"{key} {value}" for key, value in machine.items())
-    added = "".join(f"<p>{escape(line)}</p>" for line in ratios(rows))
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Benchmark</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{CSS}thead th {{ padding: .35rem .55rem }}</style></head><body><h1>Benchmark</h1>"
-        f"<p class='soft'>{escape(said)}</p>"
-        f'<div class="panels">{bars("images per second in training", drawn, signed=False)}</div>{added}'
-        '<div class="scroll"><table>'
-        f"<thead><tr>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div><p class='soft'>{escape(NOTE)}</p></body></html>"
+    return render(
+        "src.benchmarking",
+        "benchmark.html.jinja",
+        machine=_described(machine),
+        bars=bars("images per second in training", drawn, signed=False),
+        ratios=ratios(rows),
+        head=HEAD,
+        rows=[cells(row) for row in rows],
+        note=NOTE,
     )
 
 
-def _table_row(texts: Sequence[str]) -> str:
-    rest = "".join(f"<td>{escape(text)}</td>" for text in texts[1:])
-    return f'<tr><th scope="row">{escape(texts[0])}</th>{rest}</tr>'
+def _described(machine: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in machine.items())
 
 
 def _what(row: Row) -> str:
@@ -111,10 +105,10 @@ def _middle(values: Sequence[float], digits: int) -> str:
 
 
 def _bar_name(row: Row, rows: Sequence[Row]) -> str:
-    """Name a row by what it is of and by those of its settings that are not all rows'."""
-    said = {"batch_size": f"batch {row['batch_size']}", "precision": row["precision"], "data": row["data"]}
-    said["compile"] = _compiled(row) or "not compiled"
-    varied = [text for key, text in said.items() if len({other[key] for other in rows}) > 1]
+    """Name a row by its stage and variant and by those of its settings that differ between rows."""
+    settings = {"batch_size": f"batch {row['batch_size']}", "precision": row["precision"], "data": row["data"]}
+    settings["compile"] = _compiled(row) or "not compiled"
+    varied = [text for key, text in settings.items() if len({other[key] for other in rows}) > 1]
     return ", ".join([_what(row), *(text.removesuffix("-mixed").removesuffix("-true") for text in varied)])
 
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from src.distillation.adaptors.base import BuildAdaptor, SharedAdaptor, adaptors_of_level
-from src.distillation.distances.precision import Distance, in_float32
+from src.distillation.distances.precision import Distance, InFloat32
 from src.distillation.levels import Levels
 from src.distillation.standardise import STANDARDISERS
-from src.errors import UserError
+from src.foundation.errors import UserError
 from src.models.base import Features, feature_of
 
 Channels = Mapping[str, int]
@@ -19,7 +19,7 @@ Channels = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Pair:
-    """What is compared for a teacher at a level: the student's side and the teacher's (N, C, H, W), as they come."""
+    """The two features (N, C, H, W), of any precision, that are compared for a teacher at a level."""
 
     teacher: str
     level: str
@@ -36,8 +36,8 @@ class Alignment(nn.Module):
         levels: for each teacher, student level -> teacher level.
         build_adaptor: builds an adaptor from (student channels, teacher channels), or those of all teachers at once.
         distance: maps features (N, C, H, W) of the student's and the teacher's side, float32 unless it takes any
-            precision, to a scalar.
-        ladder: whether the adapted features of all student levels that go to one teacher level are summed before
+            precision, to a scalar; the parameters of one that is a module are trained with the adaptors.
+        ladder: whether the adapted features of all student levels aligned with one teacher level are summed before
             they are compared (UNIC's ladder of projectors, arXiv 2408.05088), instead of compared one by one.
         inverted: whether adaptors map the teacher's feature to the student's (inverted projection, arXiv 2403.14494).
         standardise: ``none``, ``channel`` or ``phi_s``: how teacher features are standardised; see ``standardise.py``.
@@ -60,7 +60,7 @@ class Alignment(nn.Module):
         super().__init__()
         _check(build_adaptor, ladder, inverted, standardise)
         self.levels = {teacher: dict(pairs) for teacher, pairs in levels.items()}
-        self.distance, self.ladder, self.inverted = in_float32(distance), ladder, inverted
+        self.distance, self.ladder, self.inverted = InFloat32(distance), ladder, inverted
         built = _adaptors(build_adaptor, student, teachers, self.levels, inverted)
         self.adaptors = nn.ModuleDict({teacher: nn.ModuleDict(by_level) for teacher, by_level in built.items()})
         self.standardisers = nn.ModuleDict()
@@ -89,7 +89,7 @@ class Alignment(nn.Module):
         return found
 
     def pairs(self, student: Features, teachers: Mapping[str, Features]) -> Iterator[Pair]:
-        """Yield what is compared.
+        """Yield the pairs of features that are compared.
 
         Where a task has a feature of its own at a level, that one is aligned. An adapted feature is resampled
         bilinearly where the other side's has another height and width.
@@ -98,13 +98,13 @@ class Alignment(nn.Module):
             goals = {t: self._goal(teacher, t, feature_of(teachers[teacher], t, teacher)) for t in levels.values()}
             rungs: dict[str, list[Tensor]] = {}
             for s, t in levels.items():
-                adaptor, own = self.adaptors[teacher][s], feature_of(student, s, teacher)  # type: ignore[index]
+                adaptor, feature = self.adaptors[teacher][s], feature_of(student, s, teacher)  # type: ignore[index]
                 if self.inverted:
-                    yield Pair(teacher, s, own, _resized(adaptor(goals[t]), own))
+                    yield Pair(teacher, s, feature, _resized(adaptor(goals[t]), feature))
                 elif self.ladder:
-                    rungs.setdefault(t, []).append(_resized(adaptor(own), goals[t]).float())
+                    rungs.setdefault(t, []).append(_resized(adaptor(feature), goals[t]).float())
                 else:
-                    yield Pair(teacher, s, _resized(adaptor(own), goals[t]), goals[t])
+                    yield Pair(teacher, s, _resized(adaptor(feature), goals[t]), goals[t])
             for t, adapted in rungs.items():
                 yield Pair(teacher, t, torch.stack(adapted).sum(0), goals[t])
 
@@ -142,6 +142,7 @@ def _resized(adapted: Tensor, other: Tensor) -> Tensor:
 
 
 def _check(build_adaptor: BuildAdaptor | SharedAdaptor, ladder: bool, inverted: bool, standardise: str) -> None:
+    """Raise UserError for options that are unknown or contradict each other."""
     if standardise not in ("none", *STANDARDISERS):
         known = ", ".join(["none", *STANDARDISERS])
         raise UserError(f"distillation.standardise={standardise} is unknown", f"choose one of {known}")

@@ -1,4 +1,4 @@
-"""What a regime of distillation is: it looks at each training step and says what pulls the student."""
+"""The interface of a regime of distillation, which adds losses to each training step of the student."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -8,14 +8,35 @@ import torch
 from torch import Tensor, nn
 
 from src.distillation.alignment import Alignment
+from src.foundation.registry import Registry
 from src.models.base import Features, MultiTaskNetwork
+
+REGIMES = Registry("distillation", "src.distillation", given=("setup",))
+"""Functions from a Setup to a Distillation, or to None where nothing is distilled."""
 
 Schedule = Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
+class Traits:
+    """What a regime needs from the rest of the program.
+
+    Args:
+        needs_trained_teachers: whether it gets trained teachers, frozen.
+        aligns_features: whether adaptors and a distance are used.
+        trains_networks: whether it trains networks of its own beside the student, which costs as much as they do.
+        static_graph: whether every step has the same graph, as DDP's ``static_graph`` requires.
+    """
+
+    needs_trained_teachers: bool
+    aligns_features: bool
+    trains_networks: bool
+    static_graph: bool
+
+
+@dataclass(frozen=True)
 class TrainingStep:
-    """What a student did with a batch: features, raw outputs (N, channels, H, W) and losses (scalars) by task."""
+    """A student's pass over a batch: features, raw outputs (N, channels, H, W) and losses (scalars) by task."""
 
     batch: Mapping[str, Tensor]
     features: Features
@@ -37,20 +58,20 @@ class TrainingImages:
 
 
 @dataclass(frozen=True)
-class Guidance:
+class DistillationOutput:
     """What a regime adds to a training step.
 
     Args:
-        pulls: weighted distillation losses, a scalar per teacher; those of a task bear its name.
+        losses: weighted distillation losses, a scalar per teacher; that of a task's teacher has the task's name.
         logged: detached scalars for the log, by kind and name.
-        own: what the regime's own networks minimise beside the student's objective.
-        factors: factors on the task losses, by task; detached.
+        auxiliary_loss: what the regime's own networks minimise beside the student's objective.
+        task_weights: factors on the student's task losses, by task; detached.
     """
 
-    pulls: Mapping[str, Tensor]
+    losses: Mapping[str, Tensor]
     logged: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
-    own: Tensor | None = None
-    factors: Mapping[str, Tensor] = field(default_factory=dict)
+    auxiliary_loss: Tensor | None = None
+    task_weights: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,37 +89,43 @@ class Distillation(nn.Module, ABC):
         alignment: adaptors and distance.
         weights: lambda per teacher; one that is not named has 1.
         adaptors: how the adaptors are trained.
-        balanced: whether the loss weighting sees a task's loss and pull together, not the loss alone.
+        include_in_weighting: whether the loss weighting weighs the sum of a task's loss and its distillation loss, not
+            the task's loss alone.
     """
 
     def __init__(
-        self, alignment: Alignment, weights: Mapping[str, float], adaptors: AdaptorTraining, balanced: bool = False
+        self,
+        alignment: Alignment,
+        weights: Mapping[str, float],
+        adaptors: AdaptorTraining,
+        include_in_weighting: bool = False,
     ) -> None:
         super().__init__()
-        self.alignment, self.weights, self.adaptors, self.balanced = alignment, dict(weights), adaptors, balanced
+        self.alignment, self.weights, self.adaptors = alignment, dict(weights), adaptors
+        self.include_in_weighting = include_in_weighting
 
     @abstractmethod
-    def guide(self, step: TrainingStep) -> Guidance:
-        """Say what pulls the student in this step; without autograd, nothing is learned from it."""
+    def forward(self, step: TrainingStep) -> DistillationOutput:
+        """Compute the distillation losses of a step; without autograd, no state is updated."""
 
     @abstractmethod
     def teacher_features(self, image: Tensor) -> dict[str, Features]:
         """Map images (N, 3, H, W) to each teacher's features, without gradient."""
 
-    def helpers(self) -> list[nn.Parameter]:
-        """List what is trained with the student and thrown away: the adaptors."""
+    def auxiliary_parameters(self) -> list[nn.Parameter]:
+        """List the parameters that are trained with the student and discarded: the adaptors' and the distance's."""
         return list(self.alignment.parameters())
 
     @abstractmethod
-    def teaching(self) -> list[MultiTaskNetwork]:
+    def teacher_networks(self) -> list[MultiTaskNetwork]:
         """List the networks that the student learns from."""
 
-    def networks(self) -> list[nn.Parameter]:
+    def network_parameters(self) -> list[nn.Parameter]:
         """List the parameters of networks that the regime trains itself."""
         return []
 
     def start(self, device: torch.device, images: TrainingImages) -> str:
-        """Get ready on ``device``; return what the user should know of it, if anything."""
+        """Prepare for training on ``device``; return a message for the user, or nothing."""
         return ""
 
     def end_epoch(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 Levels = dict[str, str]
 """Student level -> teacher level."""

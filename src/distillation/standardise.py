@@ -145,6 +145,7 @@ class PhiS(Standardiser):
         return deviations @ deviations.T
 
     def _settle(self, mean: Tensor, covariance: Tensor) -> None:
+        """Fill ``phi`` and ``matrix``; a dead feature, whose variance is rounding, gets zeros."""
         eigenvalues, eigenvectors = torch.linalg.eigh(covariance)
         phi = covariance.trace().div(len(mean)).sqrt()
         dead = phi <= FLOOR * mean.square().mean().sqrt()

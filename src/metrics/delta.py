@@ -1,28 +1,32 @@
 """One number for a multi-task run against single-task references."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from src.errors import UserError
-from src.tasks.base import Task
+from src.foundation.errors import UserError
 
 Results = Mapping[str, float]
 """Metrics by <task>/<metric>."""
 
 
-def delta_mtl(run: Results, reference: Results, tasks: Sequence[Task]) -> float:
-    """Average over tasks the relative gain of the headline metric in percent; higher is better.
+def delta_mtl(run: Results, reference: Results, metrics: Mapping[str, bool]) -> float:
+    """Average the relative gain of ``metrics``, each task's primary one, in percent; higher is better.
 
     Delta_MTL = 100 / T * sum_t (-1)^(lower is better) (run_t - reference_t) / reference_t
     (Maninis et al. 2019; arXiv 2204.02744).
 
+    Args:
+        run: the multi-task run.
+        reference: the single-task networks.
+        metrics: each task's primary metric, as <task>/<metric>, and whether higher is better.
+
     Raises:
-        UserError: a headline metric is missing, or its reference is 0.
+        UserError: a metric is missing, or its reference is 0.
     """
-    return _mean([_gain(run, reference, task, task.headline) for task in tasks])
+    return _mean([_gain(run, reference, key, higher) for key, higher in metrics.items()])
 
 
-def delta_m(run: Results, reference: Results, tasks: Sequence[Task]) -> float:
-    """Average over the metrics in ``task.nine`` of all tasks the relative loss in percent; lower is better.
+def delta_m(run: Results, reference: Results, metrics: Mapping[str, bool]) -> float:
+    """Average the relative loss of ``metrics``, several for each task, in percent; lower is better.
 
     Delta_m = 100 / M * sum_m (-1)^(higher is better) (run_m - reference_m) / reference_m, every metric with
     the same weight (Nash-MTL, arXiv 2202.01017; FAMO, arXiv 2306.03792).
@@ -30,22 +34,21 @@ def delta_m(run: Results, reference: Results, tasks: Sequence[Task]) -> float:
     Raises:
         UserError: a metric is missing, or its reference is 0.
     """
-    return _mean([-_gain(run, reference, task, metric) for task in tasks for metric in task.nine])
+    return _mean([-_gain(run, reference, key, higher) for key, higher in metrics.items()])
 
 
-def _gain(run: Results, reference: Results, task: Task, metric: str) -> float:
+def _gain(run: Results, reference: Results, key: str, higher_is_better: bool) -> float:
     """Return the signed relative change in percent, positive when the run is better."""
-    key = f"{task.name}/{metric}"
     for results, whose in ((run, "run"), (reference, "reference")):
         if key not in results:
             raise UserError(
                 f"the {whose} has no metric {key}",
                 "a delta compares the same metrics of a run and of the single-task teachers",
-                f"python -m src.train stage=teacher task={task.name}" if whose == "reference" else "",
+                f"python -m src.train stage=teacher task={key.partition('/')[0]}" if whose == "reference" else "",
             )
     if reference[key] == 0:
         raise UserError(f"the reference's {key} is 0", "a change relative to 0 is not defined")
-    sign = 1 if task.higher_is_better[metric] else -1
+    sign = 1 if higher_is_better else -1
     return 100 * sign * (run[key] - reference[key]) / reference[key]
 
 

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchmetrics import Metric
+
+from src.metrics.sums import SplitMetric, add, count, read, widen
 
 THRESHOLDS = {"within_11": 11.25, "within_22": 22.5, "within_30": 30.0}
 """Degrees of each share."""
@@ -22,47 +23,46 @@ def angles(first: Tensor, second: Tensor) -> Tensor:
     return torch.rad2deg(2 * half)
 
 
-class NormalAngles(Metric):
+class NormalAngles(SplitMetric):
     """``mean_angle``, ``median_angle`` and ``within_11/22/30`` over the valid pixels of the whole set.
 
     Valid is a target that is not the zero vector. Angles are in degrees; the shares are those below 11.25,
     22.5 and 30 degrees; the median comes from a histogram and is within 0.005 degrees. Nothing valid gives NaN.
     """
 
-    is_differentiable = False
-    full_state_update = False
-    sums: Tensor
+    total: Tensor
+    below: Tensor
     histogram: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        # one vector, so that ranks exchange one state: pixels, sum of angles, pixels below each threshold
-        self.add_state("sums", torch.zeros(2 + len(THRESHOLDS), dtype=torch.double), dist_reduce_fx="sum")
-        self.add_state("histogram", torch.zeros(BINS, dtype=torch.long), dist_reduce_fx="sum")
+        # sum of angles; pixels below each threshold; pixels in each bin
+        self.add_sums("total")
+        self.add_counts("below", len(THRESHOLDS))
+        self.add_counts("histogram", BINS)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add predictions and targets (N, 3, H, W)."""
         valid = (target != 0).any(1)
-        angle = angles(prediction.double(), target.double())
-        below = [((angle < degrees) & valid).sum() for degrees in THRESHOLDS.values()]
-        parts = [valid.sum(), torch.where(valid, angle, 0.0).sum(), *below]
-        self.sums = self.sums + torch.stack([part.double() for part in parts])
+        angle = angles(widen(prediction), widen(target))
+        self.total = add(self.total, torch.where(valid, angle, 0.0).sum())
+        self.below = self.below + torch.stack([((angle < most) & valid).sum() for most in THRESHOLDS.values()])
         # one bin more takes the invalid pixels
         place = torch.where(valid, (angle * (BINS / 180)).long().clamp(0, BINS - 1), BINS)
-        self.histogram = self.histogram + torch.bincount(place.flatten(), minlength=BINS + 1)[:BINS]
+        self.histogram = self.histogram + count(place, BINS + 1)[:BINS]
 
     def compute(self) -> dict[str, Tensor]:
         """Return the five scores."""
-        mean, *shares = self.sums[1:] / self.sums[0]
+        valid = self.histogram.sum()
         return {
-            "mean_angle": mean,
+            "mean_angle": read(self.total) / valid,
             "median_angle": self._median(),
-            **dict(zip(THRESHOLDS, shares, strict=True)),
+            **dict(zip(THRESHOLDS, widen(self.below) / valid, strict=True)),
         }
 
     def _median(self) -> Tensor:
         """Average the centres of the bins that hold the two middle pixels."""
         upto = self.histogram.cumsum(0)
         ranks = torch.stack([(upto[-1] - 1) // 2, upto[-1] // 2])
-        centres = (torch.searchsorted(upto, ranks, right=True).double() + 0.5) * (180 / BINS)
+        centres = (widen(torch.searchsorted(upto, ranks, right=True)) + 0.5) * (180 / BINS)
         return torch.where(upto[-1] > 0, centres.mean(), torch.nan)

@@ -2,14 +2,15 @@
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from src.metrics.sums import SplitMetric, add, count, read, widen
 
 
 def count_pairs(logits: Tensor, target: Tensor) -> Tensor:
     """Count pixels per image by target and predicted class.
 
-    ``torch.bincount`` by hand, because torchmetrics' confusion matrix builds a tensor of pixels x classes^2
-    where deterministic algorithms are asked for.
+    By hand, because torchmetrics' confusion matrix builds a tensor of pixels x classes^2 under deterministic
+    algorithms.
 
     Args:
         logits: (N, classes, H, W).
@@ -21,24 +22,21 @@ def count_pairs(logits: Tensor, target: Tensor) -> Tensor:
     images, classes = logits.shape[:2]
     image = torch.arange(images, device=target.device).view(-1, 1, 1)
     bins = (image * (classes + 1) + target + 1) * classes + logits.argmax(1)
-    counts = torch.bincount(bins.flatten(), minlength=images * (classes + 1) * classes)
-    return counts.view(images, classes + 1, classes)
+    return count(bins, images * (classes + 1) * classes).view(images, classes + 1, classes)
 
 
-class SegmentationScores(Metric):
+class SegmentationScores(SplitMetric):
     """``miou`` and ``pixel_accuracy`` from one confusion matrix over the whole set.
 
     mIoU is the mean over classes of intersection / union; a class that is neither in a target nor predicted
     does not count (torchmetrics' MulticlassJaccardIndex, macro, ignore_index=-1). Nothing valid gives NaN.
     """
 
-    is_differentiable = False
-    full_state_update = False
     confusion: Tensor
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.add_state("confusion", torch.zeros(classes, classes, dtype=torch.long), dist_reduce_fx="sum")
+        self.add_counts("confusion", classes, classes)
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add logits (N, classes, H, W) with targets (N, H, W)."""
@@ -46,14 +44,14 @@ class SegmentationScores(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """Return both scores as shares in [0, 1]."""
-        hits = self.confusion.diagonal().double()
+        hits = self.confusion.diagonal()
         union = self.confusion.sum(0) + self.confusion.sum(1) - hits
         seen = union > 0
-        iou = torch.where(seen, hits / union, 0.0)
-        return {"miou": iou.sum() / seen.sum(), "pixel_accuracy": hits.sum() / self.confusion.sum()}
+        iou = torch.where(seen, widen(hits) / union, 0.0)
+        return {"miou": iou.sum() / seen.sum(), "pixel_accuracy": widen(hits.sum()) / self.confusion.sum()}
 
 
-class PerImageIoU(Metric):
+class PerImageIoU(SplitMetric):
     """``miou_per_image``: the older score, a mean over images of the image's mean IoU.
 
     As ``compute_miou`` of the code released with MTAN and with Li and Bilen 2020: in an image the classes count
@@ -61,26 +59,24 @@ class PerImageIoU(Metric):
     unions.
     """
 
-    is_differentiable = False
-    full_state_update = False
     total: Tensor
     images: Tensor
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        self.add_state("total", torch.zeros((), dtype=torch.double), dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_sums("total")
+        self.add_counts("images")
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add logits (N, classes, H, W) with targets (N, H, W)."""
         pairs = count_pairs(prediction, target)
-        hits = pairs[:, 1:].diagonal(dim1=1, dim2=2).double()
+        hits = pairs[:, 1:].diagonal(dim1=1, dim2=2)
         union = pairs.sum(1) + pairs[:, 1:].sum(2) - hits
         seen = union > 0
-        iou = torch.where(seen, hits / union, 0.0)
-        self.total = self.total + (iou.sum(1) / seen.sum(1)).sum()
+        iou = torch.where(seen, widen(hits) / union, 0.0)
+        self.total = add(self.total, (iou.sum(1) / seen.sum(1)).sum())
         self.images = self.images + len(target)
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean over images, a share in [0, 1]."""
-        return {"miou_per_image": self.total / self.images}
+        return {"miou_per_image": read(self.total) / self.images}

@@ -1,6 +1,6 @@
-"""How alike two features are, and how far task gradients agree."""
+"""How alike two features are, and how far vectors agree."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -33,20 +33,6 @@ def feature_cka(one: Tensor, other: Tensor, most: int = MOST_PIXELS) -> float:
     # float64 on the processor: not every accelerator has it, and sums of products of large features need it
     x, y = (_pixels(_resampled(feature.detach().float(), size), most).cpu().double() for feature in (one, other))
     return float(linear_cka(x, y))
-
-
-def loss_gradients(losses: Sequence[Tensor], parameters: Iterable[Tensor]) -> Tensor:
-    """Differentiate each loss (T) by all ``parameters``: (T, P), on this process alone; ``.grad`` is left as it is.
-
-    The row of a loss that depends on none of them, such as one of images without labels, is zero.
-    """
-    wanted = list(parameters)
-    rows = losses[0].new_zeros(len(losses), sum(p.numel() for p in wanted), dtype=torch.float32)
-    for row, loss in zip(rows, losses, strict=True):
-        if loss.requires_grad:
-            found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True, materialize_grads=True)
-            torch.cat([gradient.flatten().float() for gradient in found], out=row)
-    return rows
 
 
 def cosines(vectors: Tensor) -> Tensor:

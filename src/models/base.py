@@ -2,25 +2,30 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from src.errors import UserError
+from src.foundation.errors import UserError
+from src.foundation.registry import Registry
+
+MODELS = Registry("model", "src.models", given=("outputs",))
+"""Functions from ``outputs``, the channels of each task's head, to a MultiTaskNetwork."""
 
 Features = dict[str, Tensor]
-"""Features by level; where each task has a feature of its own at a level, by ``own(level, task)`` instead."""
+"""Features by level; where each task has a feature of its own at a level, by ``task_level(level, task)`` instead."""
 BuildHead = Callable[[int, int], nn.Module]
 
 
-def own(level: str, task: str) -> str:
+def task_level(level: str, task: str) -> str:
     """Name the feature at ``level`` that only ``task`` uses."""
     return f"{level}/{task}"
 
 
 def feature_of(features: Features, level: str, task: str) -> Tensor:
     """Return the feature at ``level`` that serves ``task``: its own where it has one, else the shared one."""
-    mine = own(level, task)
+    mine = task_level(level, task)
     if mine not in features and level not in features:
         raise UserError(
             f"there is no feature at level '{level}' for '{task}'",
@@ -72,14 +77,20 @@ class MultiTaskNetwork(nn.Module):
             known = ", ".join(self.trunk.channels)
             raise UserError(f"the network has no feature level '{level}'", f"its levels are {known}")
 
-    def check_size(self, size: tuple[int, int]) -> None:
-        """Raise UserError unless images of ``size`` (H, W) pass the trunk without cropping."""
+    def check_size(self, size: tuple[int, int], who: str = "this network", mend: str = "dataset.size=[{}]") -> None:
+        """Raise UserError unless images of ``size`` (H, W) pass the trunk without cropping.
+
+        Args:
+            size: height and width.
+            who: what the message calls this network.
+            mend: what mends it; ``{}`` becomes the next larger size that fits.
+        """
         if any(length % self.trunk.divisor for length in size):
-            up = tuple(-(-length // self.trunk.divisor) * self.trunk.divisor for length in size)
+            larger = ",".join(str(-(-length // self.trunk.divisor) * self.trunk.divisor) for length in size)
             raise UserError(
-                f"images of {size[0]}x{size[1]} do not fit this network",
+                f"images of {size[0]}x{size[1]} do not fit {who}",
                 f"height and width must be multiples of {self.trunk.divisor}",
-                f"choose another size, such as dataset.size=[{up[0]},{up[1]}]",
+                mend.format(larger),
             )
 
     def features(self, image: Tensor, until: str | None = None) -> Features:
@@ -97,16 +108,31 @@ class MultiTaskNetwork(nn.Module):
         """Map images (N, 3, H, W) to one raw output (N, channels, H, W) per task."""
         return self.predict(self.features(image), (image.shape[-2], image.shape[-1]))
 
-    def shared_and_own_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    def shared_and_task_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """List the trained parameters that all tasks use, and the others."""
         shared = [p for p in self.trunk.shared().parameters() if p.requires_grad]
         known = set(map(id, shared))
         return shared, [p for p in self.parameters() if p.requires_grad and id(p) not in known]
 
     def last_shared_layer(self) -> Tensor:
-        """The weight of the last layer with a kernel that all tasks use, whose task gradients GradNorm compares."""
-        layers = [m for m in self.trunk.last_stage().modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        """The weight of the last layer with a matrix or kernel that all tasks use: GradNorm compares its gradients."""
+        kinds = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+        layers = [m for m in self.trunk.last_stage().modules() if isinstance(m, kinds) and m.weight.requires_grad]
         return layers[-1].weight
+
+
+def build_network(model: Mapping[str, Any], outputs: Mapping[str, int], pretrained: bool = True) -> MultiTaskNetwork:
+    """Build the network that the configuration ``model`` describes, with a head of so many channels for each task.
+
+    Args:
+        model: ``_target_`` and the options of a registered network.
+        outputs: channels of each task's head.
+        pretrained: whether weights that ``model`` names are loaded; not where others replace them at once.
+    """
+    if not pretrained and "weights" in MODELS.options(model):
+        model = {**model, "weights": None}
+    network: MultiTaskNetwork = MODELS.build(model, outputs)
+    return network
 
 
 def _resize(output: Tensor, size: tuple[int, int]) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from src.models.base import Features, MultiTaskNetwork, Trunk, own
-from src.models.segnet import SegNetTrunk, convolutions, head, initialise
+from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk, task_level
+from src.models.segnet import Filters, SegNetTrunk, convolutions, head, initialise
 
-LAYERS = 3  # convolution, BatchNorm and ReLU: what a stage does before its first feature is looked at
+LAYERS = 3  # convolution, BatchNorm and ReLU, which compute a stage's first feature
 
 
 def _attention(channels_in: int, channels_out: int) -> nn.Sequential:
@@ -108,11 +108,12 @@ def _first_and_last(stage: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _add(features: Features, level: str, tasks: Mapping[str, Tensor]) -> str:
-    features.update({own(level, task): feature for task, feature in tasks.items()})
+    features.update({task_level(level, task): feature for task, feature in tasks.items()})
     return level
 
 
-def mtan(outputs: Mapping[str, int], filters: Sequence[int]) -> MultiTaskNetwork:
+@MODELS.register()
+def mtan(outputs: Mapping[str, int], filters: Filters) -> MultiTaskNetwork:
     """Build MTAN on SegNet; with one output it is the single-task attention network (STAN) of the paper's table.
 
     With filters 64-128-256-512-512 and outputs of 13, 1 and 3 channels it has 1.77 times the 24.98 M parameters

@@ -2,12 +2,17 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor, nn
 
-from src.models.base import Features, MultiTaskNetwork, Trunk
+from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 
 DEPTHS = (2, 2, 3, 3, 3)
+Width = Annotated[int, Field(ge=1)]
+Filters = Annotated[Sequence[Width], Field(min_length=5, max_length=5, description="channels of the five stages")]
+Depths = Annotated[Sequence[Width], Field(min_length=5, max_length=5, description="convolutions of the five stages")]
 
 
 def convolutions(channels_in: int, channels_out: int, depth: int = 1) -> nn.Sequential:
@@ -84,7 +89,8 @@ def initialise(network: MultiTaskNetwork) -> MultiTaskNetwork:
     return network
 
 
-def segnet(outputs: Mapping[str, int], filters: Sequence[int], depths: Sequence[int] = DEPTHS) -> MultiTaskNetwork:
+@MODELS.register()
+def segnet(outputs: Mapping[str, int], filters: Filters, depths: Depths = DEPTHS) -> MultiTaskNetwork:
     """Build the SegNet of Liu et al. (CVPR 2019) and Li and Bilen (2020), "split" in their tables.
 
     ``filters`` are the widths of the five stages and ``depths`` their numbers of convolutions. With filters

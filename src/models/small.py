@@ -1,16 +1,23 @@
-"""A small encoder-decoder with skip connections, for embedded data and machines without a GPU."""
+"""A small encoder-decoder with skip connections, for procedural data and machines without a GPU."""
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from src.models.base import Features, MultiTaskNetwork, Trunk
+from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
+
+Filters = Annotated[
+    Sequence[Annotated[int, Field(ge=1)]], Field(min_length=2, description="channels of the stages, each half the size")
+]
 
 
 def _convolution(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
+    """Build a 3x3 convolution without bias, BatchNorm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(channels_out),
@@ -71,6 +78,7 @@ def _head(width: int, channels: int) -> nn.Module:
     return nn.Sequential(_convolution(width, width), nn.Conv2d(width, 4 * channels, 1), nn.PixelShuffle(2))
 
 
-def small(outputs: Mapping[str, int], filters: Sequence[int]) -> MultiTaskNetwork:
+@MODELS.register()
+def small(outputs: Mapping[str, int], filters: Filters) -> MultiTaskNetwork:
     """Build the small network; heads work at H/2 and give four output pixels for each of theirs."""
     return MultiTaskNetwork(SmallTrunk(tuple(filters)), outputs, _head)

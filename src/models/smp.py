@@ -1,13 +1,13 @@
 """Any encoder-decoder of segmentation-models-pytorch as a trunk."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-import segmentation_models_pytorch as smp
+from pydantic import Field
 from torch import Tensor, nn
 
-from src.errors import UserError
-from src.models.base import Features, MultiTaskNetwork, Trunk
+from src.foundation.errors import UserError
+from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 
 
 class SmpTrunk(Trunk):
@@ -29,7 +29,7 @@ class SmpTrunk(Trunk):
         self.divisor = int(self.encoder.output_stride)
 
     def forward(self, image: Tensor, until: str | None = None) -> Features:
-        """Map images (N, 3, H, W) to features by level name; the decoder runs only when it is asked for."""
+        """Map images (N, 3, H, W) to features by level name; the decoder runs only when ``until`` needs it."""
         stages = self.encoder(image)
         names = [level for level in self.channels if level != "decoder"]
         features = dict(zip(names, (stages[i] for i in self.stages), strict=True))
@@ -42,8 +42,12 @@ def _head(width: int, channels: int) -> nn.Module:
     return nn.Conv2d(width, channels, 3, padding=1)
 
 
+@MODELS.register("smp")
 def smp_network(
-    outputs: Mapping[str, int], architecture: str, encoder: str, weights: str | None = None
+    outputs: Mapping[str, int],
+    architecture: Annotated[str, Field(description="decoder: unet, fpn, deeplabv3plus, ...")],
+    encoder: Annotated[str, Field(description="encoder: resnet34, ...; tu-NAME for one of timm")],
+    weights: Annotated[str | None, Field(description="pretrained encoder weights, such as imagenet")] = None,
 ) -> MultiTaskNetwork:
     """Build ``architecture`` (unet, fpn, deeplabv3plus, ...) on ``encoder`` (resnet34, ...) with a head per task.
 
@@ -53,6 +57,8 @@ def smp_network(
         UserError: unknown architecture or encoder, weights that cannot be had, or an architecture
             whose decoder does not take a plain list of feature maps.
     """
+    import segmentation_models_pytorch as smp  # takes seconds, and only these networks need it
+
     try:
         model = smp.create_model(architecture, encoder_name=encoder, encoder_weights=weights, in_channels=3, classes=1)
     except (KeyError, ValueError, NotImplementedError) as error:

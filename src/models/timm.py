@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import timm
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from src.errors import UserError
-from src.models.base import Features, MultiTaskNetwork, Trunk
+from src.foundation.errors import UserError
+from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 
 CLASSIFIERS = ("fc.", "head.", "classifier.", "norm.", "fc_norm.")
 """Parameters that a network without classes may lack, or have beyond a file's."""
@@ -45,8 +45,12 @@ def _head(width: int, channels: int) -> nn.Module:
     return nn.Conv2d(width, channels, 3, padding=1)
 
 
+@MODELS.register("timm")
 def timm_network(
-    outputs: Mapping[str, int], backbone: str, weights: str | None = None, options: Mapping[str, Any] | None = None
+    outputs: Mapping[str, int],
+    backbone: Annotated[str, Field(description="name of a network of timm")],
+    weights: Annotated[str | None, Field(description="a file, or hub: timm's pretrained ones")] = None,
+    options: Annotated[Mapping[str, Any] | None, Field(description="arguments of timm.create_model")] = None,
 ) -> MultiTaskNetwork:
     """Build timm's ``backbone``, with a convolution on its last feature for each of ``outputs``.
 
@@ -60,10 +64,22 @@ def timm_network(
         raise UserError(f"timm's '{backbone}' gives no intermediate features", "it has no forward_intermediates")
     if weights not in (None, "hub"):
         _load(model, Path(str(weights)), backbone)
+    _drop_unused(model)
     return MultiTaskNetwork(TimmTrunk(model), outputs, _head)
 
 
+def _drop_unused(model: Any) -> None:
+    """Remove the layers after the last feature: without gradients they would stop distributed training."""
+    info = model.feature_info
+    levels = len(info if isinstance(info, list) else info.get_dicts())
+    if hasattr(model, "prune_intermediate_layers"):
+        model.prune_intermediate_layers(list(range(levels)), prune_norm=True, prune_head=True)
+
+
 def _create(backbone: str, pretrained: bool, options: dict[str, Any]) -> Any:
+    """Build timm's ``backbone`` without classes; raises UserError where timm cannot."""
+    import timm  # takes seconds, and only these networks need it
+
     try:
         return timm.create_model(backbone, pretrained=pretrained, num_classes=0, **options)
     except (TypeError, ValueError, AssertionError) as error:
@@ -79,6 +95,7 @@ def _create(backbone: str, pretrained: bool, options: dict[str, Any]) -> Any:
 
 
 def _load(model: nn.Module, path: Path, backbone: str) -> None:
+    """Load the weights in ``path`` into ``model``; raises UserError for any but the classifier's that do not fit."""
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

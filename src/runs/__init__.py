@@ -1,1 +1,1 @@
-"""Run directories: what a run writes about itself, and how others find it."""
+"""Run directories: records and weights of runs, and the search for teachers."""

@@ -43,7 +43,7 @@ def _agreed_name() -> str:
 
 
 def _name_from_torchrun() -> str:
-    """Take the first process's word, by the store that torchrun keeps; workers that it restarts keep the name."""
+    """Share the first process's name through torchrun's store; workers that it restarts keep the name."""
     from torch.distributed import TCPStore  # takes seconds to import, and only these runs need it
 
     store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)

@@ -1,1 +1,1 @@
-"""Dense prediction tasks: what a head gives, how it is trained, judged and drawn."""
+"""Dense prediction tasks: output, loss, metrics and picture of a head."""

@@ -1,4 +1,4 @@
-"""What a dense prediction task is."""
+"""The interface of a dense prediction task."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -6,6 +6,11 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 from torchmetrics import MetricCollection
+
+from src.foundation.registry import Registry
+
+TASKS = Registry("task", "src.tasks")
+"""Classes of tasks."""
 
 
 class Task(ABC):
@@ -21,15 +26,15 @@ class Task(ABC):
     """Array of the packed store that holds the labels."""
     channels: int
     """Outputs of the head."""
-    headline: ClassVar[str]
+    primary_metric: ClassVar[str]
     """The metric that stands for the task in short tables and in Delta_MTL."""
     higher_is_better: ClassVar[dict[str, bool]]
     """Direction of every metric."""
-    nine: ClassVar[tuple[str, ...]]
-    """Metrics that enter the nine-metric Delta_m."""
+    delta_m_metrics: ClassVar[tuple[str, ...]]
+    """Metrics that enter Delta_m, the mean over many metrics of the Nash-MTL and FAMO papers."""
     invalid: ClassVar[float] = 0
-    """Value of a target, in all its channels, where there is no label: the loss must pass over it, and ``mirror``
-    and ``zoom`` keep it."""
+    """Value of a target, in all its channels, where there is no label: the loss must ignore it, and ``hflip``
+    and ``rescale`` keep it."""
 
     @abstractmethod
     def target(self, stored: Tensor) -> Tensor:
@@ -43,10 +48,10 @@ class Task(ABC):
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """Compute the float32 loss over valid pixels of the batch; 0 where there is none."""
 
-    def imitate(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    def output_distillation_loss(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Compute how far a head's outputs (N, channels, H, W) are from a teacher's, over all pixels.
 
-        Unless a task says otherwise it is the mean absolute difference of predictions; ``temperature`` softens classes.
+        By default it is the mean absolute difference of predictions; ``temperature`` softens classes.
         """
         return (self.activate(raw.float()) - self.activate(teacher.float())).abs().mean()
 
@@ -55,19 +60,19 @@ class Task(ABC):
         """Build fresh metrics: updated with (prediction, target), they compute the keys of ``higher_is_better``."""
 
     @abstractmethod
-    def mirror(self, target: Tensor) -> Tensor:
-        """Give the targets of horizontally flipped images."""
+    def hflip(self, target: Tensor) -> Tensor:
+        """Return the targets of horizontally flipped images."""
 
     @abstractmethod
-    def zoom(self, target: Tensor, scale: Tensor) -> Tensor:
+    def rescale(self, target: Tensor, scale: Tensor) -> Tensor:
         """Correct values resampled from images enlarged by ``scale`` (N)."""
 
     @abstractmethod
-    def show(self, prediction: Tensor) -> np.ndarray:
-        """Turn one prediction (channels, H, W) into the array that ``colour`` draws."""
+    def to_numpy(self, prediction: Tensor) -> np.ndarray:
+        """Turn one prediction (channels, H, W) into the array that ``colorize`` draws."""
 
     @abstractmethod
-    def colour(self, value: np.ndarray) -> np.ndarray:
+    def colorize(self, value: np.ndarray) -> np.ndarray:
         """Draw one map as uint8 (H, W, 3), invalid pixels black."""
 
     @abstractmethod

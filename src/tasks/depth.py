@@ -1,23 +1,24 @@
 """Depth, or inverse depth."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torchmetrics import MetricCollection
 
 from src.metrics.depth import DepthErrors
-from src.tasks.base import Task
+from src.tasks.base import TASKS, Task
+from src.visual.colormaps import near_to_far
 
 PER_METRE = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
 """Units of length; a map in any other unit (such as disparity) is inverse depth."""
 FAR = 10.0
 """Metres at which pictures of depth are darkest."""
-NEAR_TO_FAR = ((255, 244, 196), (252, 181, 96), (226, 96, 86), (150, 46, 114), (72, 30, 108), (16, 12, 46))
-"""Anchors of a colour scale whose brightness falls evenly."""
 
 
+@TASKS.register()
 class Depth(Task):
     """One value per pixel; targets are float32 (N, 1, H, W) in ``unit``, 0 where invalid.
 
@@ -28,16 +29,18 @@ class Depth(Task):
     name = "depth"
     modality = "depth"
     channels = 1
-    headline = "absolute_error"
+    primary_metric = "absolute_error"
     higher_is_better: ClassVar[dict[str, bool]] = {
         "absolute_error": False,
         "relative_error": False,
         "rmse": False,
         "delta_1": True,
     }
-    nine: ClassVar[tuple[str, ...]] = ("absolute_error", "relative_error")
+    delta_m_metrics: ClassVar[tuple[str, ...]] = ("absolute_error", "relative_error")
 
-    def __init__(self, unit: str = "m") -> None:
+    def __init__(
+        self, unit: Annotated[str, Field(description="m, cm or mm; any other names a unit of inverse depth")] = "m"
+    ) -> None:
         self.unit = unit
         self.inverse = unit not in PER_METRE
 
@@ -59,26 +62,26 @@ class Depth(Task):
         """Build absolute and relative error, RMSE and delta < 1.25 of the whole set."""
         return MetricCollection([DepthErrors()])
 
-    def mirror(self, target: Tensor) -> Tensor:
+    def hflip(self, target: Tensor) -> Tensor:
         """Flip along the width."""
         return target.flip(-1)
 
-    def zoom(self, target: Tensor, scale: Tensor) -> Tensor:
-        """Divide depth by the scale: what looks s times larger to the same camera is s times nearer.
+    def rescale(self, target: Tensor, scale: Tensor) -> Tensor:
+        """Divide depth by the scale: what appears s times larger to the same camera is s times nearer.
 
         Inverse depth is multiplied by it, for the same reason.
         """
         factor = scale.view(-1, 1, 1, 1).to(target.dtype)
         return target * factor if self.inverse else target / factor
 
-    def show(self, prediction: Tensor) -> np.ndarray:
+    def to_numpy(self, prediction: Tensor) -> np.ndarray:
         """Take the map (H, W) of a prediction or target (1, H, W)."""
         return prediction[0].float().cpu().numpy()
 
-    def colour(self, value: np.ndarray) -> np.ndarray:
+    def colorize(self, value: np.ndarray) -> np.ndarray:
         """Draw depth (H, W), near bright, far dark, not positive or not finite black.
 
-        Depth is drawn from 0 to 10 m, so that pictures compare; inverse depth, whose range no unit tells,
+        Depth is drawn from 0 to 10 m, so that pictures compare; inverse depth, whose range its unit leaves open,
         up to the map's own 99th percentile.
         """
         maps = value.reshape(value.shape[-2:]).astype(np.float64)
@@ -89,9 +92,7 @@ class Depth(Task):
             distance = 1 - maps / top
         else:
             distance = maps / (FAR * PER_METRE[self.unit])
-        place = np.linspace(0, 1, len(NEAR_TO_FAR))
-        parts = [np.interp(distance, place, channel) for channel in np.array(NEAR_TO_FAR).T]
-        return np.where(valid[..., None], np.stack(parts, -1).round(), 0).astype(np.uint8)
+        return near_to_far(distance, valid)
 
     def error(self, prediction: Tensor, target: Tensor) -> np.ndarray:
         """Map (1, H, W) each to absolute errors clipped at 1 m, or to relative errors of inverse depth clipped at 1."""

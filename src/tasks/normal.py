@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from src.metrics.normal import NormalAngles, angles
-from src.tasks.base import Task
+from src.tasks.base import TASKS, Task
 
 WORST = 60.0
 """Degrees at which an error map is brightest."""
@@ -19,6 +19,7 @@ def _unit(vectors: Tensor) -> Tensor:
     return vectors * vectors.square().sum(1, keepdim=True).clamp_min(1e-12).rsqrt()
 
 
+@TASKS.register()
 class Normal(Task):
     """A unit vector per pixel: x right, y up, z towards the camera.
 
@@ -28,7 +29,7 @@ class Normal(Task):
     name = "normal"
     modality = "normal"
     channels = 3
-    headline = "mean_angle"
+    primary_metric = "mean_angle"
     higher_is_better: ClassVar[dict[str, bool]] = {
         "mean_angle": False,
         "median_angle": False,
@@ -36,7 +37,7 @@ class Normal(Task):
         "within_22": True,
         "within_30": True,
     }
-    nine: ClassVar[tuple[str, ...]] = tuple(higher_is_better)
+    delta_m_metrics: ClassVar[tuple[str, ...]] = tuple(higher_is_better)
 
     def target(self, stored: Tensor) -> Tensor:
         """Turn float16 (N, H, W, 3) into float32 (N, 3, H, W) of unit length; not finite becomes invalid."""
@@ -55,7 +56,7 @@ class Normal(Task):
         distance = torch.where(valid, 1 - (self.activate(raw) * target).sum(1), 0.0)
         return distance.sum() / valid.sum().clamp(min=1)
 
-    def imitate(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    def output_distillation_loss(self, raw: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Compute 1 - mean cosine between vectors and a teacher's."""
         return 1 - (self.activate(raw) * self.activate(teacher)).sum(1).mean()
 
@@ -63,24 +64,24 @@ class Normal(Task):
         """Build mean and median angle and the shares within 11.25, 22.5 and 30 degrees of the whole set."""
         return MetricCollection([NormalAngles()])
 
-    def mirror(self, target: Tensor) -> Tensor:
+    def hflip(self, target: Tensor) -> Tensor:
         """Flip (..., 3, H, W) along the width and turn x round."""
         x, rest = target.flip(-1).split((1, 2), dim=-3)
         return torch.cat([-x, rest], dim=-3)
 
-    def zoom(self, target: Tensor, scale: Tensor) -> Tensor:
+    def rescale(self, target: Tensor, scale: Tensor) -> Tensor:
         """Bring resampled vectors back to unit length; the scale leaves their direction, as in MTAN's recipe.
 
         A scene whose depth is divided by s, seen by the same camera, would have normals along (x, y, s z):
-        the recipe passes over this, and so do the published numbers.
+        the recipe ignores this, and so do the published numbers.
         """
         return _unit(target)
 
-    def show(self, prediction: Tensor) -> np.ndarray:
+    def to_numpy(self, prediction: Tensor) -> np.ndarray:
         """Return the vectors (3, H, W) as an array."""
         return prediction.float().cpu().numpy()
 
-    def colour(self, value: np.ndarray) -> np.ndarray:
+    def colorize(self, value: np.ndarray) -> np.ndarray:
         """Draw vectors (3, H, W) with x, y, z from -1..1 as red, green, blue; 0 black."""
         vectors = np.moveaxis(np.asarray(value, dtype=np.float32), 0, -1)
         valid = (vectors != 0).any(-1, keepdims=True)

@@ -78,6 +78,7 @@ def nineteen_to_seven(label19: np.ndarray) -> np.ndarray:
 
 
 def _table(labels: LabelSet, column: int) -> np.ndarray:
+    """Build the map (256) from ids to classes of ``labels``, which ``column`` of _ROWS names; -1 for all other ids."""
     table = np.full(LICENCE_PLATE + 1, -1, np.int8)
     for index, row in enumerate(_ROWS):
         if row[column] in labels.names:

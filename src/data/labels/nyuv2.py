@@ -6,7 +6,8 @@ with the published ``classMapping40.mat``, the map to 13 with ``class13Mapping.m
 
 import numpy as np
 
-from src.data.labels.base import LabelSet, spread_colours
+from src.data.labels.base import LabelSet
+from src.visual.palette import spread_colours
 
 RAW_CLASSES = 894
 
@@ -101,6 +102,7 @@ def raw_to_forty(raw: np.ndarray) -> np.ndarray:
 
 
 def _build_to_forty() -> np.ndarray:
+    """Build the map (895) from raw classes to classes 0..39, -1 for 0 (unlabelled), int8."""
     table = np.full(RAW_CLASSES + 1, len(_FORTY) + 2, np.int8)
     table[0] = -1
     for index, (raw, _) in enumerate(_FORTY.values()):

@@ -7,6 +7,10 @@ from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
 from src.data.labels.base import LabelSet
+from src.foundation.registry import Registry
+
+SOURCES = Registry("source", "src.data.sources")
+"""Classes of sources, and functions that find out which form of a dataset is there."""
 
 SPLITS = ("train", "test")
 
@@ -49,7 +53,7 @@ def resize_nearest(value: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resize_depth(depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize depth (H, W) by the nearest valid value, looked for only within the area of each new pixel."""
+    """Resize depth (H, W) by the nearest valid value, searched only within the area of each new pixel."""
     small = resize_nearest(depth, size)
     cell = depth.shape[0] / size[0], depth.shape[1] / size[1]
     if max(cell) <= 1 or small.all() or not depth.any():

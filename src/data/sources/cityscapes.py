@@ -1,11 +1,14 @@
 """Cityscapes in whichever form it is on the disk."""
 
 from pathlib import Path
+from typing import Annotated
 
-from src.data.sources.base import Source
+from pydantic import Field
+
+from src.data.sources.base import SOURCES, Source
 from src.data.sources.cityscapes_mtan import MODALITIES, MtanCityscapes
 from src.data.sources.cityscapes_official import ENDINGS, OfficialCityscapes
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 COMMAND = "python -m src.prepare dataset=cityscapes source=FOLDER"
 LOOKED_FOR = (
@@ -14,7 +17,11 @@ LOOKED_FOR = (
 )
 
 
-def open_cityscapes(path: str | None, subset: bool = False) -> Source:
+@SOURCES.register("cityscapes")
+def open_cityscapes(
+    path: Annotated[str | None, Field(description="folder of the official packages, or MTAN's")],
+    subset: Annotated[bool, Field(description="take fewer frames than the official 2975 and 500")] = False,
+) -> Source:
     """Find out which form of Cityscapes is at ``path``: the official packages, or MTAN's folder.
 
     Args:

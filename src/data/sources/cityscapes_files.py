@@ -1,11 +1,11 @@
-"""Cityscapes' files, in folders or in the zips they are handed out in, and which of them are missing."""
+"""Cityscapes' files, in folders or in the zips they are distributed in, and which of them are missing."""
 
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 
 class Package:
@@ -55,6 +55,7 @@ class Package:
         return (name for name in self._open().namelist() if name.startswith(f"{self.name}/{split}/"))
 
     def _open(self) -> zipfile.ZipFile:
+        """Return the open zip; raises UserError for one that is not whole."""
         if self._zip is None:
             try:
                 self._zip = zipfile.ZipFile(self.path)
@@ -64,10 +65,10 @@ class Package:
 
 
 def complete(place: Path, files: Mapping[str, Mapping[str, str]], pattern: str) -> list[str]:
-    """Give the ids that every kind of file has, or raise UserError naming the files that are missing.
+    """Return the ids that every kind of file has, or raise UserError naming the files that are missing.
 
     Args:
-        place: where they were looked for.
+        place: the folder that was searched, for the message.
         files: by kind of file, the ids that it has.
         pattern: a file's name from ``{kind}`` and ``{id}``.
     """

@@ -8,7 +8,7 @@ from src.data.labels.cityscapes import CITYSCAPES_7, CITYSCAPES_19
 from src.data.sources.base import resize_depth, resize_image, resize_nearest
 from src.data.sources.cityscapes_files import complete
 from src.data.sources.cityscapes_official import CITIES, DISPARITY, FOLDERS
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 MODALITIES = ("image", "label_7", "label_19", "depth")
 
@@ -39,7 +39,7 @@ class MtanCityscapes:
                 raise UserError(
                     f"{path / FOLDERS[split]} lacks {sum(cities.values()) - count} frames of Cityscapes",
                     f"it has {count} of {sum(cities.values())}",
-                    "unpack it again, or say that it is meant so: dataset.source.subset=true",
+                    "unpack it again, or accept fewer frames: dataset.source.subset=true",
                 )
 
     def frames(self, split: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Cityscapes as it is handed out: the packages leftImg8bit, gtFine and disparity."""
+"""Cityscapes as it is distributed: the packages leftImg8bit, gtFine and disparity."""
 
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +16,7 @@ from src.data.labels.cityscapes import (
 )
 from src.data.sources.base import resize_depth, resize_image, resize_nearest
 from src.data.sources.cityscapes_files import Package, complete
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 DISPARITY = "disparity / 65535 (raw uint16)"  # the unit of inverse depth in the store
 FULL = 65535
@@ -91,6 +91,7 @@ class OfficialCityscapes:
         return files
 
     def _check_cities(self, path: Path) -> None:
+        """Raise UserError where a city has fewer frames than the official split."""
         few, lacking = [], 0
         for split, cities in CITIES.items():
             found = [frame.split("_")[0] for frame in self._frames[split]]
@@ -102,10 +103,11 @@ class OfficialCityscapes:
             raise UserError(
                 f"{path} lacks {lacking} frames of Cityscapes",
                 f"{'; '.join(few[:3])}{f'; and {len(few) - 3} more cities' if len(few) > 3 else ''}",
-                "unpack the packages again, or say that it is meant so: dataset.source.subset=true",
+                "unpack the packages again, or accept fewer frames: dataset.source.subset=true",
             )
 
     def _load(self, package: str, name: str, modes: tuple[str, ...]) -> np.ndarray:
+        """Read a picture of a package as an array; raises UserError unless its Pillow mode is one of ``modes``."""
         try:
             with Image.open(BytesIO(self._packages[package].read(name))) as picture:
                 value, mode = np.array(picture), picture.mode

@@ -1,13 +1,19 @@
 """NYUv2 in whichever form it is on the disk."""
 
 from pathlib import Path
+from typing import Annotated
 
-from src.data.sources.base import Source
+from pydantic import Field
+
+from src.data.sources.base import SOURCES, Source
 from src.data.sources.nyuv2_folder import PicturesNyuv2
 from src.data.sources.nyuv2_mat import ADDRESS, OfficialNyuv2
 from src.data.sources.nyuv2_mtan import MtanNyuv2
-from src.errors import UserError
+from src.foundation.errors import UserError
 
+Scale = Annotated[
+    Annotated[float, Field(gt=0)] | None, Field(description="value of a depth picture per metre; null: by its bits")
+]
 OFFICIAL = "nyu_depth_v2_labeled.mat"
 COMMAND = "python -m src.prepare dataset=nyuv2 source="
 FORMS = (
@@ -17,7 +23,11 @@ FORMS = (
 )
 
 
-def open_nyuv2(path: str | None, depth_scale: float | None = None) -> Source:
+@SOURCES.register("nyuv2")
+def open_nyuv2(
+    path: Annotated[str | None, Field(description="the official .mat file, or a folder")],
+    depth_scale: Scale = None,
+) -> Source:
     """Find out which of the three forms of NYUv2 is at ``path``.
 
     Args:

@@ -7,9 +7,9 @@ from PIL import Image
 
 from src.data.labels.base import LabelSet
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, forty_to_thirteen
-from src.data.normals import normals_from_depth
 from src.data.sources.base import SPLITS, resize_depth, resize_image, resize_nearest
-from src.errors import UserError
+from src.data.sources.normals import normals_from_depth
+from src.foundation.errors import UserError
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 DEPTH_SCALES = {"L": 25.5, "I;16": 1000.0, "I": 1000.0}  # value per metre, by Pillow's mode: 8 and 16 bits
@@ -65,17 +65,19 @@ class PicturesNyuv2:
         return frame
 
     def _depth(self, path: Path) -> tuple[np.ndarray, float]:
+        """Read depth (H, W) in metres; returns it and the metres between two stored values."""
         value, mode = _load(path)
         if mode not in DEPTH_SCALES:
             raise UserError(
                 f"{path} is no depth map",
                 f"it has pixels of kind {mode}; depth is grey with 8 or 16 bits",
-                "write depth as grey PNG and say the scale: dataset.source.depth_scale=1000",
+                "write depth as grey PNG and set the scale: dataset.source.depth_scale=1000",
             )
         scale = self.depth_scale or DEPTH_SCALES[mode]
         return value.astype(np.float32) / np.float32(scale), 1 / scale
 
     def _list(self, folder: Path) -> dict[str, dict[str, Path]]:
+        """Map each modality's picture names in ``folder`` to paths; raises UserError where a modality lacks one."""
         found = {
             modality: {path.stem: path for path in (folder / modality).glob("*") if path.suffix.lower() in SUFFIXES}
             for modality in self._modalities
@@ -94,6 +96,7 @@ class PicturesNyuv2:
 
 
 def _load(path: Path, mode: str | None = None) -> tuple[np.ndarray, str]:
+    """Read a picture, converted to ``mode`` where one is given; returns its array and Pillow mode."""
     try:
         with Image.open(path) as picture:
             loaded = picture.convert(mode) if mode else picture
@@ -104,6 +107,7 @@ def _load(path: Path, mode: str | None = None) -> tuple[np.ndarray, str]:
 
 
 def _labels(path: Path) -> np.ndarray:
+    """Read a label map (H, W) as int64 classes, -1 where unlabelled."""
     value, mode = _load(path)
     if mode not in ("L", "P", "I;16", "I"):
         raise UserError(
@@ -121,5 +125,5 @@ def _thirteen_of(label40: np.ndarray) -> np.ndarray:
 
 def _normals(path: Path) -> np.ndarray:
     value = _load(path, "RGB")[0].astype(np.float32) / 127.5 - 1
-    # no direction is stored shorter than this: a middle grey says that there is none
+    # every stored direction is longer than this; middle grey stands for none
     return np.where(np.linalg.norm(value, axis=-1, keepdims=True) > 0.3, value, 0)

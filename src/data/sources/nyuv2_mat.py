@@ -8,9 +8,9 @@ from scipy.io import loadmat
 
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, RAW_CLASSES, RAW_NAMES, forty_to_thirteen, raw_to_forty
 from src.data.labels.nyuv2_split import FRAMES, official_split
-from src.data.normals import normals_from_depth
 from src.data.sources.base import resize_depth, resize_image, resize_nearest
-from src.errors import UserError
+from src.data.sources.normals import normals_from_depth
+from src.foundation.errors import UserError
 
 ADDRESS = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
 
@@ -61,6 +61,7 @@ class OfficialNyuv2:
         }
 
     def _open(self) -> Any:
+        """Return the open HDF5 file; raises UserError without h5py or for a file that is not whole."""
         if self._file is None:
             try:
                 import h5py
@@ -75,6 +76,7 @@ class OfficialNyuv2:
         return self._file
 
     def _check(self) -> int:
+        """Count the file's frames; raises UserError unless it holds the official arrays and class names."""
         file = self._open()
         missing = [name for name in ("images", "depths", "labels", "names") if name not in file]
         if missing:
@@ -86,6 +88,7 @@ class OfficialNyuv2:
         return int(file["images"].shape[0])
 
     def _split(self, count: int) -> dict[str, list[int]]:
+        """Return the frame numbers of each split; raises UserError where the file, of ``count`` frames, lacks one."""
         beside = self.path.with_name("splits.mat")
         if beside.exists():
             found = loadmat(beside)
@@ -94,10 +97,11 @@ class OfficialNyuv2:
             split = official_split()
         last = max(max(numbers) for numbers in split.values())
         if last > count:
-            raise self._broken(f"it has {count} frames, the split asks for frame {last} (of {FRAMES} officially)")
+            raise self._broken(f"it has {count} frames, the split names frame {last} (of {FRAMES} officially)")
         return split
 
     def _broken(self, why: str) -> UserError:
+        """Build the error for a file that is not the official one or not whole."""
         return UserError(
             f"{self.path} is not a whole nyu_depth_v2_labeled.mat",
             why,

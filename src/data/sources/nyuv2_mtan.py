@@ -6,7 +6,7 @@ import numpy as np
 
 from src.data.labels.nyuv2 import NYUV2_13
 from src.data.sources.base import resize_depth, resize_image, resize_nearest
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 FOLDERS = {"train": "train", "test": "val"}  # what they call val is the official test split
 MODALITIES = ("image", "label", "depth", "normal")
@@ -56,6 +56,7 @@ class MtanNyuv2:
 
     @staticmethod
     def _list(folder: Path) -> list[str]:
+        """List the files' numbers in ``folder``, in order; raises UserError where a modality lacks one."""
         found = {modality: {path.stem for path in (folder / modality).glob("*.npy")} for modality in MODALITIES}
         names = sorted(set.union(*found.values()), key=lambda name: (len(name), name))
         missing = [f"{modality}/{name}.npy" for modality in MODALITIES for name in names if name not in found[modality]]
@@ -69,6 +70,7 @@ class MtanNyuv2:
 
 
 def _load(path: Path) -> np.ndarray:
+    """Read a .npy file; raises UserError where that fails."""
     try:
         array = np.load(path)
     except (OSError, ValueError, EOFError) as error:

@@ -1,16 +1,18 @@
-"""Rooms: NYUv2's embedded twin."""
+"""Rooms: the procedural counterpart of NYUv2."""
 
 from typing import ClassVar
 
 import numpy as np
 
-from src.data.generator.rooms import draw_room
 from src.data.labels.base import LabelSet
 from src.data.labels.nyuv2 import NYUV2_13
-from src.data.sources.drawn import Drawn
+from src.data.sources.base import SOURCES
+from src.data.sources.procedural import Procedural
+from src.synthetic.rooms import draw_room
 
 
-class Rooms(Drawn):
+@SOURCES.register()
+class Rooms(Procedural):
     """Indoor scenes with the tasks and classes of NYUv2."""
 
     name = "rooms"

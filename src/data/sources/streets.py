@@ -1,17 +1,19 @@
-"""Streets: Cityscapes' embedded twin."""
+"""Streets: the procedural counterpart of Cityscapes."""
 
 from typing import ClassVar
 
 import numpy as np
 
-from src.data.generator.streets import draw_street
 from src.data.labels.base import LabelSet
-from src.data.labels.cityscapes import CITYSCAPES_7, CITYSCAPES_19
+from src.data.labels.cityscapes import CITYSCAPES_7, CITYSCAPES_19, nineteen_to_seven
+from src.data.sources.base import SOURCES
 from src.data.sources.cityscapes_official import DISPARITY
-from src.data.sources.drawn import Drawn
+from src.data.sources.procedural import Procedural
+from src.synthetic.streets import draw_street
 
 
-class Streets(Drawn):
+@SOURCES.register()
+class Streets(Procedural):
     """Road scenes with the tasks and classes of Cityscapes."""
 
     name = "streets"
@@ -20,4 +22,5 @@ class Streets(Drawn):
 
     def draw(self, scene: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Draw a street at ``size`` (H, W)."""
-        return draw_street(scene, size)
+        drawn = draw_street(scene, size)
+        return drawn | {"label7": nineteen_to_seven(drawn["label19"])}

@@ -1,1 +1,1 @@
-"""Adaptors: what maps a student feature onto a teacher feature; thrown away after training."""
+"""Adaptors: what maps a student feature onto a teacher feature; discarded after training."""

@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
+from src.foundation.registry import Registry
+
+ADAPTORS = Registry("adaptor", "src.distillation.adaptors", given=("channels_in", "channels_out"))
+"""Functions from the channels of student and teacher to a module, or classes of SharedAdaptor."""
 BuildAdaptor = Callable[[int, int], nn.Module]
 
 

@@ -1,10 +1,12 @@
-"""An adaptor that sees each pixel's neighbours at little more than the cost of a 1x1 convolution."""
+"""An adaptor with a 3x3 receptive field at little more than the cost of a 1x1 convolution."""
 
 from torch import nn
 
+from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.adaptors.linear import linear
 
 
+@ADAPTORS.register()
 def depthwise(channels_in: int, channels_out: int) -> nn.Module:
     """Build a 3x3 depthwise convolution and a 1x1 convolution without bias, Xavier normal."""
     spatial = nn.Conv2d(channels_in, channels_in, 3, padding=1, groups=channels_in, bias=False)

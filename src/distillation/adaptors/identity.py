@@ -2,9 +2,11 @@
 
 from torch import nn
 
-from src.errors import UserError
+from src.distillation.adaptors.base import ADAPTORS
+from src.foundation.errors import UserError
 
 
+@ADAPTORS.register()
 def identity(channels_in: int, channels_out: int) -> nn.Module:
     """Build the identity.
 

@@ -1,11 +1,16 @@
 """A linear adaptor that can become a non-linear one."""
 
+from typing import Annotated
+
+from pydantic import Field
 from torch import Tensor, nn
 
+from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.adaptors.linear import linear
 from src.distillation.adaptors.mlp import mlp
 
 
+@ADAPTORS.register()
 class Residual(nn.Module):
     """A 1x1 convolution plus a perceptron (1x1, BatchNorm, ReLU, 1x1) that starts at zero.
 
@@ -15,7 +20,14 @@ class Residual(nn.Module):
         expansion: hidden width of the perceptron over ``channels_out``.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, expansion: float = 0.25) -> None:
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        expansion: Annotated[
+            float, Field(gt=0, description="hidden width of the perceptron over the teacher's channels")
+        ] = 0.25,
+    ) -> None:
         super().__init__()
         self.linear = linear(channels_in, channels_out)
         self.branch = mlp(channels_in, channels_out, expansion)

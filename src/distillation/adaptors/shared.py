@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from src.distillation.adaptors.base import SharedAdaptor
+from src.distillation.adaptors.base import ADAPTORS, SharedAdaptor
 from src.distillation.adaptors.linear import linear
-from src.errors import UserError
+from src.foundation.errors import UserError
 
 
 class Scaled(nn.Module):
@@ -23,6 +23,7 @@ class Scaled(nn.Module):
         return self.trunk(feature) * self.scale
 
 
+@ADAPTORS.register()
 class Shared(SharedAdaptor):
     """A 1x1 convolution that all tasks share at a level, then a learned scale per channel and task."""
 

@@ -3,7 +3,10 @@
 from torch import Tensor
 from torch.nn import functional
 
+from src.distillation.distances.precision import DISTANCES
 
+
+@DISTANCES.register()
 def attention(adapted: Tensor, teacher: Tensor) -> Tensor:
     """Squared distance of attention maps of features (N, C, H, W), summed over pixels, mean over batch; in [0, 2].
 

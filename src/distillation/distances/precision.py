@@ -1,10 +1,15 @@
-"""In which precision a distance gets its features."""
+"""What a distance is, and in which precision it gets its features."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from src.foundation.registry import Registry
+
+DISTANCES = Registry("distance", "src.distillation.distances", given=("adapted", "teacher"))
+"""Functions of two features, or classes of modules with such a forward; parameters are trained as adaptors' are."""
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 D = TypeVar("D", bound=Callable[..., Tensor])
@@ -18,11 +23,17 @@ def takes_any_precision(distance: D) -> D:
     return distance
 
 
-def in_float32(distance: Distance) -> Distance:
-    """Give ``distance`` float32 copies of features (N, C, H, W), unless it is marked as needing none."""
-    written = distance.func if isinstance(distance, partial) else distance
-    return distance if any(written is known for known in _in_any) else partial(_of_copies, distance)
+class InFloat32(nn.Module):
+    """Gives a distance float32 copies of features (N, C, H, W), unless it is marked as needing none."""
 
+    def __init__(self, distance: Distance) -> None:
+        super().__init__()
+        self.distance = distance  # a module's parameters become this one's
+        written = distance.func if isinstance(distance, partial) else distance
+        self.copies = not any(written is marked or type(written) is marked for marked in _in_any)
 
-def _of_copies(distance: Distance, adapted: Tensor, teacher: Tensor) -> Tensor:
-    return distance(adapted.float(), teacher.float())
+    def forward(self, adapted: Tensor, teacher: Tensor) -> Tensor:
+        """Return the distance, a scalar."""
+        if self.copies:
+            adapted, teacher = adapted.float(), teacher.float()
+        return self.distance(adapted, teacher)

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from src.data.labels.nyuv2 import RAW_NAMES, forty_to_thirteen, raw_to_forty
-from src.data.normals import NYUV2_CAMERA
+from src.data.sources.normals import NYUV2_CAMERA
 
 Frame = dict[str, np.ndarray]
 SHAPE = (48, 64)

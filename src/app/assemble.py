@@ -1,0 +1,262 @@
+"""The one place that turns a training configuration into objects."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from src.app.conf import option, options
+from src.app.configuration.train import TrainConfig
+from src.data.loading.label_masks import draw_labels
+from src.data.loading.module import DenseDataModule, open_store
+from src.data.sources.base import SOURCES
+from src.data.store.pack import pack_if_missing
+from src.data.transforms.base import AUGMENTATIONS, Augmentation
+from src.distillation.adaptors.base import ADAPTORS
+from src.distillation.base import REGIMES, Distillation
+from src.distillation.distances.precision import DISTANCES
+from src.distillation.setup import Setup
+from src.foundation.errors import UserError
+from src.foundation.hardware import choose_precision
+from src.loss_weights.base import LOSS_WEIGHTS
+from src.models.base import MultiTaskNetwork, build_network
+from src.runs.digest import dataset_identity, run_digest
+from src.runs.find_teachers import find_teachers
+from src.runs.network_file import build_tasks
+from src.runs.teacher import Teacher
+from src.tasks.base import TASKS, Task
+from src.training.base import DenseModule
+from src.training.loggers import LOGGERS
+from src.training.multi_task import MultiTaskModule
+from src.training.optimisers import OPTIMISERS
+from src.training.schedules import SCHEDULES
+from src.training.single_task import SingleTaskModule
+from src.training.trainer import Watching, build_callbacks, build_trainer
+
+Values = Mapping[str, Any]
+"""A configuration as plain values."""
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """All objects of a training run."""
+
+    tasks: dict[str, Task]
+    data: DenseDataModule
+    network: MultiTaskNetwork
+    teachers: dict[str, Teacher]
+    distillation: Distillation | None
+    module: DenseModule
+    trainer: pl.Trainer | None
+    dataset: dict[str, Any]
+    """Name, size, number of classes and content digest of the data."""
+    digest: str
+    """Digest of everything that decides the run's outcome."""
+
+
+def assemble(
+    config: TrainConfig,
+    values: Values,
+    overrides: Sequence[str] = (),
+    folder: Path | None = None,
+    teachers: Mapping[str, Teacher] | None = None,
+) -> Assembled:
+    """Build everything that a training run needs.
+
+    Args:
+        config: the configuration.
+        values: the same as plain values, from which the run's digest is made.
+        overrides: the command line's overrides, which the commands suggested in errors repeat.
+        folder: the run directory; None builds no trainer.
+        teachers: the teachers to use; None searches for trained ones.
+
+    Raises:
+        UserError: parts that do not fit each other, or data or teachers that are not there.
+    """
+    tasks = build_tasks(task_configs(config))
+    torch.manual_seed(config.seed)
+    network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
+    network.check_size(config.dataset.size)  # before data are drawn
+    augmentation: Augmentation = AUGMENTATIONS.build(config.augmentation)
+    data = _data(config, tasks, augmentation)
+    dataset = dataset_identity(values["dataset"], data.store.manifest)
+    if teachers is None:
+        teachers = _teachers(config, tasks, dataset, overrides)
+    digests = {name: teacher.digest for name, teacher in teachers.items()}
+    digest = run_digest(values, unused_groups(config), dataset["content"], digests)
+    distillation = _distillation(config, network, tasks, teachers, augmentation)
+    module = _module(config, network, tasks, distillation)
+    trainer = _trainer(config, folder) if folder else None
+    return Assembled(tasks, data, network, dict(teachers), distillation, module, trainer, dataset, digest)
+
+
+def task_configs(config: TrainConfig) -> dict[str, Any]:
+    """Return the configurations of the tasks that are trained: one for a teacher, all of ``tasks`` for a student."""
+    if config.stage.name == "student":
+        return dict(config.tasks)
+    assert config.task is not None
+    return {TASKS.build(config.task).name: config.task}
+
+
+def supervision(config: TrainConfig) -> dict[str, Any]:
+    """Describe which labels are kept; where not all are, with the tasks and the seed from which they are drawn."""
+    drawn = {"supervised_tasks": sorted(config.tasks), "supervised_seed": config.seed}
+    return {"supervision": config.labels} | ({} if config.labels == "full" else drawn)
+
+
+def unused_groups(config: TrainConfig) -> tuple[str, ...]:
+    """Name the groups that a configuration holds but its run does not use."""
+    if config.stage.name == "teacher":
+        tasks = ("tasks",) if config.labels == "full" else ()  # else they share the labels
+        return (*tasks, "adaptor", "distance", "distillation", "loss_weights")
+    aligns = REGIMES.traits(config.distillation).aligns_features
+    return ("task",) if aligns else ("task", "adaptor", "distance")
+
+
+def _data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Augmentation) -> DenseDataModule:
+    """Open the packed store, drawing a procedural dataset that is not there yet, and wrap it."""
+    dataset, root = config.dataset, Path(config.dataset.root)
+    if dataset.procedural:
+        source = SOURCES.build(dataset.source)
+        stored = pack_if_missing(source, root, dataset.size, os.cpu_count() or 1, dataset.name).manifest.source
+        if stored != source.description:
+            raise UserError(
+                f"{root} holds other data than the config names",
+                f"it holds '{stored}', the config names '{source.description}'",
+                f"python -m src.prepare dataset={dataset.name} overwrite=true (and your options), or "
+                "dataset.root=ELSEWHERE",
+            )
+    store = open_store(root, dataset.size)
+    unit = store.manifest.units.get("depth")
+    if "depth" in tasks and unit != dataset.depth_unit:
+        raise UserError(
+            f"dataset.depth_unit={dataset.depth_unit} is not the store's unit of depth",
+            f"{root} holds depth in {unit}",
+            f"'dataset.depth_unit={unit}'",
+        )
+    return DenseDataModule(
+        store,
+        tasks,
+        dataset.batch_size,
+        augmentation,
+        validation=dataset.validation,
+        holdout=dataset.holdout,
+        workers=dataset.workers,
+        resident=dataset.resident,
+        seed=config.seed,
+        supervision=_labels(config, store.count("train")),
+        channels_last=config.channels_last,
+    )
+
+
+def _labels(config: TrainConfig, count: int) -> dict[str, np.ndarray] | None:
+    """Draw which of ``count`` training images keep the label of which task; None where all do."""
+    if config.labels == "full":
+        return None
+    return draw_labels(count, list(config.tasks), config.labels, config.seed)
+
+
+def _teachers(
+    config: TrainConfig, tasks: Mapping[str, Task], dataset: dict[str, Any], overrides: Sequence[str]
+) -> dict[str, Teacher]:
+    """Find the trained teachers that a student needs."""
+    if config.stage.name != "student" or not REGIMES.traits(config.distillation).needs_trained_teachers:
+        return {}
+    student = {"dataset": dataset, **supervision(config), "model": config.model, "seed": config.seed}
+    if config.names.debug is None:
+        student["debug"] = None  # what a debug run has trained is no teacher
+    choice = config.teacher
+    size = list(choice.size) if choice.size else None
+    settings = {"model": choice.model, "size": size, "seed": choice.seed, **choice.entries}
+    return find_teachers(Path(config.paths.runs), list(tasks), student, settings, overrides, _model_option)
+
+
+def _model_option(name: str) -> dict[str, Any]:
+    """Read an option of ``model``; raises UserError where there is none of that name."""
+    found = option("model", name)
+    if found is None:
+        raise UserError(f"there is no network '{name}'", f"options of model are {', '.join(options('model'))}")
+    return found
+
+
+def _distillation(
+    config: TrainConfig,
+    network: MultiTaskNetwork,
+    tasks: Mapping[str, Task],
+    teachers: Mapping[str, Teacher],
+    augmentation: Augmentation,
+) -> Distillation | None:
+    """Build the regime of distillation of a student."""
+    if config.stage.name == "teacher":
+        return None
+
+    def build(some: Mapping[str, Task]) -> MultiTaskNetwork:
+        return build_network(config.model, {name: task.channels for name, task in some.items()})
+
+    distillation: Distillation | None = REGIMES.build(
+        config.distillation,
+        Setup(
+            student=network,
+            tasks=tasks,
+            teachers={name: teacher.load() for name, teacher in teachers.items()},
+            build_network=build,
+            adaptor=ADAPTORS.bind(config.adaptor),
+            distance=DISTANCES.bind(config.distance),
+            image_size=config.dataset.size,
+            seed=config.seed,
+            views=augmentation.views,
+            cache_capacity=config.teacher_cache,
+        ),
+    )
+    return distillation
+
+
+def _module(
+    config: TrainConfig, network: MultiTaskNetwork, tasks: Mapping[str, Task], distillation: Distillation | None
+) -> DenseModule:
+    """Build the LightningModule, with its networks in the configured memory format, compiled where configured."""
+    networks = [network, *(distillation.teacher_networks() if distillation else [])]
+    if config.channels_last:
+        for each in networks:
+            each.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    common = {
+        "network": network,
+        "tasks": tasks,
+        "build_optimiser": OPTIMISERS.bind(config.optimiser),
+        "schedule": SCHEDULES.build(config.schedule),
+        "seed": config.seed,
+    }
+    module: DenseModule
+    if config.stage.name == "teacher":
+        module = SingleTaskModule(**common)
+    else:
+        weighting = LOSS_WEIGHTS.build(config.loss_weights, list(tasks))
+        if weighting.autograd_passes and config.trainer.precision == "16-mixed":
+            raise UserError(
+                f"loss_weights={config.names.loss_weights} cannot work with fp16",
+                "it differentiates each loss by itself, without the gradient scaler that fp16 needs",
+                "trainer.precision=bf16-mixed",
+            )
+        module = MultiTaskModule(weighting=weighting, distillation=distillation, **common)
+    if config.compile:
+        module.in_cuda_graphs = config.compile_mode is not None
+        mode = {"mode": config.compile_mode} if config.compile_mode else {}
+        for each in networks:
+            each.trunk.compile(backend=config.compile_backend, **mode)
+    return module
+
+
+def _trainer(config: TrainConfig, folder: Path) -> pl.Trainer:
+    """Build Lightning's trainer with what is written into the run directory."""
+    pictures, probe = config.pictures, config.probe
+    watching = Watching(pictures.every, pictures.count, probe.every, probe.images)
+    arguments = config.trainer.arguments()
+    arguments["precision"] = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
+    logger = LOGGERS.build(config.logger, folder)
+    callbacks = build_callbacks(folder, config.protocol, watching)
+    return build_trainer(arguments, folder, callbacks, [logger] if logger else [])

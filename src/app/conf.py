@@ -1,0 +1,56 @@
+"""The folder of configurations, and single options in it."""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.config_store import ConfigStore
+
+CONF = Path(__file__).resolve().parent.parent.parent / "conf"
+
+
+def option(group: str, name: str) -> dict[str, Any] | None:
+    """Read an option of a group, on top of those of its group that it builds on; None where there is no such option."""
+    file = CONF / group / f"{name}.yaml"
+    if not file.is_file():
+        return None
+    own: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
+    values: dict[str, Any] = {}
+    for base in own.pop("defaults", []):
+        if isinstance(base, str) and base != "_self_":
+            values = _merged(values, option(group, base) or {})
+    return _merged(values, own)
+
+
+def summary(group: str, name: str) -> str:
+    """Return an option's description, the first lines of its yaml behind ``# GROUP=NAME: ``."""
+    lines = (CONF / group / f"{name}.yaml").read_text().splitlines()
+    comments = itertools.takewhile(lambda line: line.startswith("# "), lines)
+    text = " ".join(line.removeprefix("# ") for line in comments if not line.startswith("# @package"))
+    return text.partition(": ")[2]
+
+
+def options(group: str) -> list[str]:
+    """List the options of a group."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+def usual_options(config_name: str) -> dict[str, Any]:
+    """Return the option of each group that a configuration takes by default."""
+    entries = yaml.safe_load((CONF / f"{config_name}.yaml").read_text())["defaults"]
+    return {key: value for entry in entries if isinstance(entry, dict) for key, value in entry.items()}
+
+
+def register_task_lists() -> None:
+    """Let ``tasks=[semantic,depth]`` choose among the options of ``task``, so that no subset needs a file."""
+    store = ConfigStore.instance()
+    for name in options("task"):
+        store.store(group="tasks", name=name, node={"defaults": [{f"/task@{name}": name}]}, provider="task")
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two mappings, and the mappings in them; values of ``above`` take precedence."""
+    both = {k: _merged(below[k], v) for k, v in above.items() if isinstance(v, Mapping) and k in below}
+    return {**below, **above, **both}

@@ -1,0 +1,1 @@
+"""The configuration of each command: dataclasses with types, bounds and a description for every field."""

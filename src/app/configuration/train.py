@@ -1,0 +1,133 @@
+"""The configuration of ``python -m src.train``."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from src.app.configuration.kinds import Count, ImageSize, NotNegative, OpenMap, Part, PartOf, Section
+from src.app.configuration.trainer import Trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage(Section):
+    """Which network is trained."""
+
+    name: Annotated[Literal["teacher", "student"], Field(description="a single-task network, or the multi-task one")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Section):
+    """The data."""
+
+    name: Annotated[str, Field(description="name in reports and paths")]
+    size: ImageSize
+    classes: Annotated[Count, Field(description="number of semantic classes, which chooses the label set")]
+    depth_unit: Annotated[str, Field(description="unit of depth in the store: m, cm, mm, or one of inverse depth")]
+    root: Annotated[str, Field(description="folder of the packed store")]
+    procedural: Annotated[bool, Field(description="whether the data are generated when they are first used")]
+    batch_size: Annotated[Count, Field(description="images per process and step")]
+    workers: Annotated[NotNegative, Field(description="processes that load; 0 loads in the training process")]
+    resident: Annotated[bool, Field(description="keep all data on the device")]
+    validation: Annotated[
+        Literal["test", "holdout", "none"],
+        Field(description="what is validated on: test (logged, never selected on), a held-out share of train, nothing"),
+    ]
+    holdout: Annotated[float, Field(gt=0, lt=1, description="share of train that validation=holdout holds out")]
+    source: Annotated[Part, PartOf("source"), Field(description="where `prepare` takes the frames from")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherChoice(Section):
+    """Which teachers a student takes, where they differ from the student itself."""
+
+    model: Annotated[str | None, Field(description="option of model that teachers were trained with")]
+    size: Annotated[ImageSize | None, Field(description="[height, width] of their images")]
+    seed: Annotated[NotNegative | None, Field(description="seed that they were trained with")]
+    entries: Annotated[
+        dict[str, Any],
+        OpenMap(),
+        Field(description="by task: a run directory, weights file or checkpoint, none, or a mapping; other names add "
+              "a network without a task"),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures(Section):
+    """Panels of predictions."""
+
+    every: Annotated[NotNegative, Field(description="epochs between drawings; 0 draws only at the end")]
+    count: Annotated[NotNegative, Field(description="images that are drawn")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Section):
+    """Similarity of a student's features to the teachers', and of its task gradients to each other."""
+
+    every: Annotated[NotNegative, Field(description="epochs between probes; 0 never probes")]
+    images: Annotated[Count, Field(description="training images that are probed, in one batch")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths(Section):
+    """Folders."""
+
+    data: Annotated[str, Field(description="where packed stores are")]
+    runs: Annotated[str, Field(description="where run directories are")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names(Section):
+    """Which option of each group was chosen; set by the program itself."""
+
+    model: str
+    distillation: str
+    adaptor: str
+    distance: str
+    loss_weights: str
+    experiment: str | None
+    debug: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Section):
+    """A training run."""
+
+    stage: Stage
+    task: Annotated[Part | None, PartOf("task"), Field(description="the task of a teacher")] = None
+    tasks: Annotated[dict[str, Part], PartOf("task", several=True), Field(description="the tasks of a student")]
+    dataset: Dataset
+    model: Annotated[Part, PartOf("model"), Field(description="the network")]
+    distillation: Annotated[Part, PartOf("distillation"), Field(description="how the student learns from teachers")]
+    adaptor: Annotated[Part, PartOf("adaptor"), Field(description="what maps student features to teachers'")]
+    distance: Annotated[Part, PartOf("distance"), Field(description="how adapted and teacher features are compared")]
+    loss_weights: Annotated[Part, PartOf("loss_weights"), Field(description="how task losses are combined")]
+    optimiser: Annotated[Part, PartOf("optimiser"), Field(description="the network's optimiser")]
+    schedule: Annotated[Part, PartOf("schedule"), Field(description="learning-rate factor by epoch")]
+    augmentation: Annotated[Part, PartOf("augmentation"), Field(description="augmentation of training images")]
+    trainer: Trainer
+    logger: Annotated[Part, PartOf("logger"), Field(description="logger beside metrics.csv")]
+    seed: Annotated[NotNegative, Field(description="of weights, order of images, augmentation and drawn labels")]
+    protocol: Annotated[
+        Literal["last", "mean10", "best"],
+        Field(description="which weights are evaluated on test: the last epoch's, the mean metrics of the last ten, "
+              "or the best on held-out images of train"),
+    ]  # fmt: skip
+    label: Annotated[str | None, Field(description="name of the method in reports")]
+    channels_last: Annotated[bool, Field(description="memory format of images and networks")]
+    compile: Annotated[bool, Field(description="compile the trunks of student and teachers with torch.compile")]
+    compile_backend: Annotated[str, Field(description="backend of torch.compile")]
+    compile_mode: Annotated[str | None, Field(description="mode of torch.compile, such as reduce-overhead")]
+    labels: Annotated[
+        Literal["full", "random", "one"],
+        Field(description="which labels training images keep: all, a random subset of the tasks', a single task's"),
+    ]
+    teacher: TeacherChoice
+    teacher_cache: Annotated[float, Field(ge=0, description="capacity of the teachers' feature cache in GiB; 0 is off")]
+    resume: Annotated[str | None, Field(description="run directory to continue")]
+    reuse: Annotated[bool, Field(description="do nothing where a finished run with the same settings exists")]
+    extensions: Annotated[list[str], Field(description="modules of your own that register parts")]
+    pictures: Pictures
+    probe: Probe
+    paths: Paths
+    names: Names

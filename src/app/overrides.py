@@ -1,0 +1,111 @@
+"""The command line's overrides: groups and their options are checked before anything is composed."""
+
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from src.app.conf import CONF, options, usual_options
+from src.foundation.errors import UserError
+from src.foundation.validation import nearest
+
+ASIDE = "aside"
+"""Key below which Hydra gets a value whose key bears a group's name but is none of the command's groups: it takes every
+folder in conf for a group, of any command."""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """A command line whose overrides have been checked.
+
+    Args:
+        rewritten: the arguments for Hydra; keys that are no groups may be new, since they are checked later.
+        choices: the overrides that choose options of groups.
+        mistakes: options of groups that do not exist.
+    """
+
+    rewritten: list[str]
+    choices: list[str]
+    mistakes: list[UserError]
+
+
+def read_command_line(arguments: Sequence[str], config_name: str = "train") -> CommandLine:
+    """Check a command's arguments against the groups in the defaults list of its configuration.
+
+    Raises:
+        UserError: an override that cannot be parsed.
+    """
+    given = get_args_parser().parse_known_args(list(arguments))[0].overrides
+    try:
+        parsed = OverridesParser.create().parse_overrides(given)
+    except HydraException as error:
+        raise UserError("an override cannot be read", str(error).strip(), "quote it: 'key=[a,b]'") from error
+    known = usual_options(config_name)
+    rewritten = {line: _open(override, known) for line, override in zip(given, parsed, strict=True)}
+    groups = [override for override in parsed if _group(override, known)]
+    return CommandLine(
+        [rewritten.get(argument, argument) for argument in arguments],
+        [str(override.input_line) for override in groups],
+        [mistake for override in groups for mistake in _unknown_options(override)],
+    )
+
+
+def plain(overrides: Sequence[str]) -> list[str]:
+    """Return overrides as a user writes them, without the plus signs that let Hydra take new keys."""
+    return [override.lstrip("+").removeprefix(f"{ASIDE}.") for override in overrides]
+
+
+def put_back(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Move the values below ASIDE back to the keys that the command line names."""
+    return {key: value for key, value in values.items() if key != ASIDE} | dict(values.get(ASIDE, {}))
+
+
+def select_overrides(overrides: Sequence[str], *starts: str) -> list[str]:
+    """Select the overrides of the keys or groups ``starts``, such as ``adaptor`` (its values too)."""
+    keys = {override: override.lstrip("+~").split("=", 1)[0] for override in overrides}
+    return [o for o, key in keys.items() if any(key == start or key.startswith(f"{start}.") for start in starts)]
+
+
+def _group(override: Override, known: Collection[str]) -> bool:
+    key = override.key_or_group
+    return key in known or key.startswith("hydra/")
+
+
+def _open(override: Override, known: Collection[str]) -> str:
+    """Let an override of a key, not of a group or of Hydra itself, set a key that is not there yet."""
+    line, first = str(override.input_line), override.key_or_group.partition(".")[0]
+    if _group(override, known) or first == "hydra" or line.startswith("~"):
+        return line
+    aside = f"{ASIDE}." if first not in known and (CONF / first).is_dir() else ""
+    return f"++{aside}{line.lstrip('+')}"
+
+
+def _unknown_options(override: Override) -> Iterator[UserError]:
+    """Yield an error for each option of a group that does not exist."""
+    group = override.key_or_group
+    known = options("task" if group == "tasks" else group)
+    if group.startswith("hydra/") or override.is_delete():
+        return
+    chosen = override.value()
+    values = list(override.sweep_iterator()) if override.is_sweep_override() else [chosen]
+    for value in values:
+        for name in value if isinstance(value, list) else [value]:
+            text = str(getattr(name, "text", name))
+            if name is not None and text not in known and "/" not in text and not _in_search_path(text, group):
+                meant = nearest(text, known)
+                yield UserError(
+                    f"{group}={text} is unknown",
+                    f"options of {group} are {', '.join(known)}",
+                    f"{group}={meant}" if meant else "",
+                )
+
+
+def _in_search_path(name: str, group: str) -> bool:
+    """Whether the user's own folder of configurations (--config-dir) has the option."""
+    own = get_args_parser().parse_known_args(sys.argv[1:])[0].config_dir
+    return bool(own) and (CONF.__class__(own) / group / f"{name}.yaml").is_file()

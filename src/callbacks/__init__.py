@@ -1,1 +1,0 @@
-"""Lightning callbacks: history, pictures, what happens inside a student."""

@@ -1,0 +1,98 @@
+"""A tiny student that learns under a regime of distillation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from src.contracts.base import DoesNotApplyError
+from src.contracts.expectations import expect, expect_finite, trained
+from src.contracts.samples import IMAGES, SIZE, draw_batch, small_network, usual_tasks
+from src.distillation.adaptors.base import ADAPTORS
+from src.distillation.base import REGIMES, Distillation, DistillationOutput, TrainingImages, TrainingStep, Traits
+from src.distillation.distances.precision import DISTANCES
+from src.distillation.setup import Setup, TeacherNetwork
+from src.training import schedules  # noqa: F401  (registers what slots of regimes name)
+
+
+class Student:
+    """A student that learns under a regime, with tiny teachers where the regime needs some."""
+
+    def __init__(self, config: Mapping[str, Any], traits: Traits) -> None:
+        self.tasks = usual_tasks()
+        needed = self.tasks if traits.needs_trained_teachers else {}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(1)  # the same teachers every time; all else is drawn anew
+            self.teachers = {name: small_network({name: task}).eval() for name, task in needed.items()}
+        self.network = small_network(self.tasks)
+        setup = Setup(
+            student=self.network,
+            tasks=self.tasks,
+            teachers={name: TeacherNetwork(network) for name, network in self.teachers.items()},
+            build_network=small_network,
+            adaptor=ADAPTORS.bind({"_target_": "linear"}),
+            distance=DISTANCES.bind({"_target_": "normalised"}),
+            image_size=SIZE,
+            seed=int(torch.randint(2**31, ())),
+        )
+        self.distillation: Distillation | None = REGIMES.build(config, setup)
+        if self.distillation:
+            images = TrainingImages(IMAGES, lambda: [(torch.arange(IMAGES), torch.randn(IMAGES, 3, *SIZE))])
+            self.distillation.start(torch.device("cpu"), images)
+            self.distillation.train()
+
+    @property
+    def regime(self) -> Distillation:
+        """The regime, where something is distilled."""
+        assert self.distillation is not None
+        return self.distillation
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """Return what is trained, by name: the student, and the regime's adaptors and networks."""
+        named = {id(p): name for name, p in self.regime.named_parameters()}
+        own = [*self.regime.auxiliary_parameters(), *self.regime.network_parameters()]
+        return trained(self.network) | {named.get(id(p), f"parameter {i} of the regime"): p for i, p in enumerate(own)}
+
+    def look(self, batch: Mapping[str, Tensor]) -> tuple[TrainingStep, DistillationOutput]:
+        """Let the regime see what the student does with a batch."""
+        features = self.network.features(batch["image"])
+        raw = self.network.predict(features, SIZE)
+        losses = {name: task.loss(raw[name], batch[name]) for name, task in self.tasks.items()}
+        step = TrainingStep(batch, features, raw, losses)
+        return step, self.regime(step)
+
+    def step(self, batch: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Train for a step, and give the losses that the regime added."""
+        step, output = self.look(batch or draw_batch(self.tasks))
+        parameters = list(self.trained().values())
+        found = torch.autograd.grad(total_of(step, output), parameters, allow_unused=True)
+        with torch.no_grad():
+            for (name, parameter), gradient in zip(self.trained().items(), found, strict=True):
+                if gradient is not None:
+                    expect_finite(gradient, f"the gradient by {name}")
+                    parameter.sub_(0.01 * gradient)
+        return {name: loss.detach() for name, loss in output.losses.items()}
+
+
+class RegimeInHand:
+    """A way to build a regime of distillation."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config, self.traits = config, REGIMES.traits(config)
+        expect(isinstance(self.traits, Traits), f"its traits are {self.traits!r}, not Traits(...)")
+        self.distils = Student(config, self.traits).distillation is not None
+
+    def fresh(self) -> Student:
+        """Build it with a student and teachers; raises DoesNotApplyError where it distils nothing."""
+        student = Student(self.config, self.traits)
+        if student.distillation is None:
+            raise DoesNotApplyError("nothing is distilled")
+        return student
+
+
+def total_of(step: TrainingStep, output: DistillationOutput) -> Tensor:
+    """Sum all that is minimised."""
+    terms = [*step.losses.values(), *output.losses.values()]
+    terms += [] if output.auxiliary_loss is None else [output.auxiliary_loss]
+    return torch.stack(terms).sum()

@@ -1,0 +1,27 @@
+"""Conversion between stored pixels and network input."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which pretrained encoders expect
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Map uint8 images (N, H, W, 3) to normalised float (N, 3, H, W) in channels-last memory."""
+    mean, std = _channels(image.device)
+    return (image.permute(0, 3, 1, 2).float() - mean) / std
+
+
+def denormalise(image: Tensor) -> Tensor:
+    """Undo ``normalise`` for one image (3, H, W): uint8 (H, W, 3)."""
+    mean, std = _channels(image.device)
+    return (image.float() * std + mean).round().clamp(0, 255).byte().permute(1, 2, 0)
+
+
+@cache
+def _channels(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of stored pixels (3, 1, 1), copied to a device once: each copy waits for it."""
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (MEAN, STD))
+    return mean, std

@@ -1,0 +1,1 @@
+"""The packed store: memory-mapped arrays under one manifest, and how it is written."""

@@ -1,0 +1,143 @@
+"""The description of a packed store: ``manifest.json``."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from src.data.labels.base import LabelSet
+from src.foundation.errors import UserError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """One .npy file of a store; ``crc32`` is of the whole file, -1 while it is being written."""
+
+    file: str
+    dtype: str
+    shape: tuple[int, ...]
+    bytes: int
+    crc32: int = -1
+
+
+@dataclass(frozen=True)
+class Split:
+    """The frames of a split, in order, and one array per modality whose rows they are."""
+
+    count: int
+    frames: tuple[str, ...]
+    arrays: dict[str, ArrayFile]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Contents of a store: size (H, W), label sets and units by modality, source and splits."""
+
+    format: int
+    dataset: str
+    size: tuple[int, int]
+    labels: dict[str, LabelSet]
+    units: dict[str, str]
+    source: str
+    splits: dict[str, Split]
+
+    def to_json(self) -> str:
+        """Write the manifest as JSON."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Read a manifest; raises KeyError, TypeError or ValueError for anything else."""
+        raw = json.loads(text)
+        if raw["format"] != FORMAT:
+            raise ValueError(f"it has format {raw['format']}, this version reads format {FORMAT}")
+        return cls(
+            format=raw["format"],
+            dataset=raw["dataset"],
+            size=_pair(raw["size"]),
+            labels={name: _label_set(value) for name, value in raw["labels"].items()},
+            units=dict(raw["units"]),
+            source=raw["source"],
+            splits={name: _split(value) for name, value in raw["splits"].items()},
+        )
+
+    def without_checksums(self) -> "Manifest":
+        """Return the manifest as it was before the arrays were filled."""
+        splits = {
+            name: replace(split, arrays={key: replace(file, crc32=-1) for key, file in split.arrays.items()})
+            for name, split in self.splits.items()
+        }
+        return replace(self, splits=splits)
+
+
+def differences(stored: Manifest, asked: Manifest) -> list[str]:
+    """Describe how the store ``stored`` differs from ``asked``; empty where it does not."""
+    found = []
+    for field, word in (("dataset", "dataset"), ("size", "size"), ("source", "source"), ("units", "units")):
+        old, new = getattr(stored, field), getattr(asked, field)
+        if old != new:
+            found.append(f"{word}: stored is <{_show(old)}>, requested is <{_show(new)}>")
+    if stored.labels != asked.labels:
+        found.append("names or colours of classes")
+    for name in sorted(stored.splits.keys() | asked.splits.keys()):
+        if name not in stored.splits or name not in asked.splits:
+            found.append(f"split {name}: in one of them only")
+        elif stored.splits[name].frames != asked.splits[name].frames:
+            counts = stored.splits[name].count, asked.splits[name].count
+            found.append(f"{name}: {counts[0]} frames stored, {counts[1]} requested")
+        elif stored.splits[name].arrays.keys() != asked.splits[name].arrays.keys():
+            found.append(
+                f"{name}: {', '.join(stored.splits[name].arrays)} stored,"
+                f" {', '.join(asked.splits[name].arrays)} requested"
+            )
+    if not found and stored.without_checksums() != asked.without_checksums():
+        found.append("types of the arrays")
+    return found
+
+
+def prepare_command(root: Path, dataset: str = "", size: tuple[int, int] | None = None, more: str = "") -> str:
+    """Return the command that prepares the store ``root``, from its name where nothing else is known."""
+    match = re.fullmatch(r"(.+)-(\d+)x(\d+)", root.name)
+    if match:
+        dataset, size = dataset or match[1], size or (int(match[2]), int(match[3]))
+    parts = ["python -m src.prepare", f"dataset={dataset or root.name}"]
+    if size is not None:
+        parts.append(f"'dataset.size=[{size[0]},{size[1]}]'")
+    if root.parent != Path("data"):
+        parts.append(f"'paths.data={root.parent}'")
+    return " ".join([*parts, more]).strip()
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read the manifest of the store ``root``; raises UserError where there is none that can be read."""
+    path = root / MANIFEST
+    mend = prepare_command(root)
+    if not path.is_file():
+        what = f"{root} holds no {MANIFEST}" if root.is_dir() else f"there is no packed store {root}"
+        raise UserError(what, "the dataset is not prepared at this size, or elsewhere", mend)
+    try:
+        return Manifest.from_json(path.read_text())
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise UserError(f"{path} cannot be read", str(error) or type(error).__name__, mend) from error
+
+
+def _show(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _pair(value: list[int]) -> tuple[int, int]:
+    height, width = value
+    return int(height), int(width)
+
+
+def _label_set(raw: dict[str, Any]) -> LabelSet:
+    return LabelSet(tuple(raw["names"]), tuple((int(r), int(g), int(b)) for r, g, b in raw["colours"]))
+
+
+def _split(raw: dict[str, Any]) -> Split:
+    arrays = {name: ArrayFile(**{**value, "shape": tuple(value["shape"])}) for name, value in raw["arrays"].items()}
+    return Split(raw["count"], tuple(raw["frames"]), arrays)

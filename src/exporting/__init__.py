@@ -1,0 +1,1 @@
+"""Networks in the formats of other programs: a module per format, each with its own check."""

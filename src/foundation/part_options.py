@@ -1,0 +1,64 @@
+"""The options of a part: what the annotations of a function or class let a configuration set."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, create_model
+
+from src.foundation.errors import UserError
+from src.foundation.validation import STRICT
+
+TARGET = "_target_"
+"""The key that names a part; all others are its options."""
+
+Part = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Marks an option that is itself a part: ``schedule: Annotated[Schedule, Slot("schedule")]``."""
+
+    kind: str
+    built: bool = True
+    """Whether the option comes built; else it comes as a configuration that was checked."""
+
+
+def nested_targets(value: Any, slots: Mapping[str, Slot], where: str) -> Iterator[UserError]:
+    """Yield an error for each part inside an option that is no slot, since nothing would build it."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key == TARGET:
+                yield UserError(f"{where} holds a {TARGET} of its own ({inner})", "this option is no part")
+            elif key not in slots:
+                yield from nested_targets(inner, {}, f"{where}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from nested_targets(inner, {}, where)
+
+
+def annotations(part: Part) -> dict[str, Any]:
+    """Return the annotations of a part's parameters, with bounds and descriptions."""
+    function: Any = part.__init__ if inspect.isclass(part) else part  # type: ignore[misc]
+    return get_type_hints(function, include_extras=True)
+
+
+def slots_of(part: Part) -> dict[str, Slot]:
+    """Return the options of a part that are parts themselves."""
+    marked = {n: get_args(a)[1:] for n, a in annotations(part).items() if get_origin(a) is Annotated}
+    return {name: mark for name, marks in marked.items() for mark in marks if isinstance(mark, Slot)}
+
+
+@cache
+def options_model(part: Part, given: tuple[str, ...]) -> type[BaseModel]:
+    """Make a model of a part's options, with the types, bounds and defaults of its signature."""
+    types, slots = annotations(part), slots_of(part)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(part).parameters.items():
+        if name in given or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        kind = dict[str, Any] | None if name in slots else types.get(name, Any)
+        fields[name] = kind, ... if parameter.default is parameter.empty else parameter.default
+    return create_model(part.__name__, __config__=STRICT, **fields)

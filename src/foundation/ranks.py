@@ -1,0 +1,33 @@
+"""What the processes of a distributed run must agree on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Average a tensor over distributed processes; without them, return it."""
+    if not _distributed():
+        return value
+    value = value.clone()
+    distributed.all_reduce(value)
+    return value / distributed.get_world_size()
+
+
+@contextmanager
+def same_on_every_rank(device: torch.device) -> Iterator[None]:
+    """Draw the same random numbers on every process, from rank 0's generator; without processes, change nothing."""
+    if not _distributed():
+        yield
+        return
+    seed = torch.randint(2**31, ()).to(device)
+    distributed.broadcast(seed, src=0)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(seed))
+        yield
+
+
+def _distributed() -> bool:
+    return distributed.is_available() and distributed.is_initialized()

@@ -1,0 +1,71 @@
+"""TorchJD's aggregators as gradient methods."""
+
+from collections.abc import Mapping, Sequence
+from inspect import isclass
+from typing import Annotated, Any
+
+import torch
+import torchjd.aggregation
+from pydantic import Field
+from torch import Tensor
+from torchjd.aggregation import Aggregator, DualProj, GramianWeightedAggregator, UPGrad, WeightedAggregator
+
+from src.foundation.part_options import Slot
+from src.foundation.ranks import same_on_every_rank
+from src.foundation.registry import Registry
+from src.loss_weights.base import LOSS_WEIGHTS
+from src.loss_weights.dual_cone import NonNegativeLeastSquares
+from src.loss_weights.gradient_method import GradientMethod
+from src.loss_weights.torchjd_state import SavesMemory, TorchJdModule
+
+AGGREGATORS = Registry("aggregator", "src.loss_weights", given=("n_tasks",))
+"""All of TorchJD's aggregators, under their own names."""
+_BASES = (Aggregator, WeightedAggregator, GramianWeightedAggregator)
+for _name in torchjd.aggregation.__all__:
+    _class = getattr(torchjd.aggregation, _name)
+    if isclass(_class) and issubclass(_class, Aggregator) and _class not in _BASES:
+        AGGREGATORS.add(_name, _class)
+AGGREGATORS.add("UPGrad", lambda: UPGrad(projector=NonNegativeLeastSquares()))
+AGGREGATORS.add("DualProj", lambda: DualProj(projector=NonNegativeLeastSquares()))
+
+
+@LOSS_WEIGHTS.register()
+class Aggregated(SavesMemory, GradientMethod):
+    """Gives the trunk the task gradients as TorchJD's ``aggregator`` aggregates them.
+
+    Weights that depend on the Gramian (T, T) alone are computed on the CPU: solvers of T unknowns would wait for a
+    GPU at every iteration.
+    """
+
+    latest: Tensor
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        aggregator: Annotated[
+            Mapping[str, Any],
+            Slot("aggregator", built=False),
+            Field(description="TorchJD's aggregator and its options"),
+        ],
+    ) -> None:
+        super().__init__(tasks)
+        sizes = {"n_tasks": len(tasks)} if AGGREGATORS.takes(aggregator, "n_tasks") else {}
+        self.torchjd = TorchJdModule(lambda: AGGREGATORS.build(aggregator, **sizes))
+        self.register_buffer("latest", torch.ones(len(tasks)))
+
+    def direction(self, jacobian: Tensor) -> Tensor:
+        """Aggregate task gradients (T, P) to (P)."""
+        aggregator = self.torchjd.module
+        with same_on_every_rank(jacobian.device):
+            if not isinstance(aggregator, WeightedAggregator):
+                return aggregator(jacobian)
+            if isinstance(aggregator, GramianWeightedAggregator):
+                weights = aggregator.gramian_weighting((jacobian @ jacobian.T).cpu()).to(jacobian)
+            else:
+                weights = aggregator.weighting(jacobian)
+        self.latest.copy_(weights)
+        return weights @ jacobian
+
+    def weights(self) -> Tensor | None:
+        """Return the last step's weights (T) of the task gradients, where the method has such."""
+        return self.latest if isinstance(self.torchjd.module, WeightedAggregator) else None

@@ -1,0 +1,135 @@
+"""A comparison as a terminal table, Markdown and CSV, and what all formats have in common."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from src.reporting.collect import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
+
+JUDGED = {
+    "last": "test metrics of the last epoch",
+    "mean10": "mean test metrics of the last ten epochs",
+    "best": "test metrics of the epoch that was best on held-out training images",
+}
+
+
+def primary_columns(comparison: Comparison) -> list[str]:
+    """List the columns of the short table: primary metric per task, then Delta_MTL."""
+    return [*(f"{name}/{task.primary_metric}" for name, task in comparison.tasks.items()), DELTAS[0]]
+
+
+def summary_columns(comparison: Comparison) -> list[str]:
+    """List the short table's columns, the other delta and the cost."""
+    return [*primary_columns(comparison), DELTAS[1], *COST]
+
+
+def metric_columns(comparison: Comparison) -> list[str]:
+    """List every metric of every task."""
+    return [f"{name}/{key}" for name, task in comparison.tasks.items() for key in task.higher_is_better]
+
+
+def higher_is_better(comparison: Comparison, column: str) -> bool | None:
+    """Return whether higher values of a column are better; None for cost, which is no result."""
+    task, _, key = column.partition("/")
+    if task in comparison.tasks:
+        return comparison.tasks[task].higher_is_better[key]
+    if column in map(gain_column, comparison.tasks):
+        return True
+    return {DELTAS[0]: True, DELTAS[1]: False}.get(column)
+
+
+def caption(comparison: Comparison) -> str:
+    """Describe the setting and the protocol of a table's numbers."""
+    setting = comparison.setting
+    return (
+        f"{setting.dataset}; {setting.network}, {setting.epochs} epochs; protocol {setting.protocol}: "
+        f"{JUDGED[setting.protocol]}; mean and sample standard deviation over seeds. "
+        "Delta_MTL: mean relative gain of the primary metrics over the teachers, higher is better."
+    )
+
+
+def footnote() -> str:
+    """Explain the columns of the full tables."""
+    return (
+        "Delta_m: mean relative loss over all metrics of the Nash-MTL and FAMO tables, lower is better. "
+        "GFLOP: forward, per image, two per multiply-add. images/s: in training, teachers' features included. "
+        "Single task: one network per task, their cost summed."
+    )
+
+
+def figures(row: Row, column: str) -> tuple[str, str] | None:
+    """Write mean and spread of a cell, the spread empty where there is none; None for an empty cell."""
+    mean, spread = row.mean(column), row.spread(column)
+    if mean is None:
+        return None
+    percent = column in DELTAS or column.startswith("gain of ")
+    digits = 2 if abs(mean) >= 10 or percent else 4
+    constant = spread is None or column in (PARAMETERS, GFLOP)
+    return f"{mean:.{digits}f}", "" if constant else f"{spread:.{digits}f}"
+
+
+def best(comparison: Comparison, column: str) -> str | None:
+    """Write the best mean of a column as ``figures`` does, None where there is no better and worse."""
+    up = higher_is_better(comparison, column)
+    rows = [row for row in comparison.rows if row.mean(column) is not None]
+    if up is None or len(rows) < 2:
+        return None
+    found = figures((max if up else min)(rows, key=lambda row: row.mean(column) or 0.0), column)
+    return found[0] if found else None
+
+
+def seeds(row: Row) -> str:
+    """List the seeds of a row."""
+    return ", ".join(map(str, sorted(row.seeds))) or "-"
+
+
+def titles(comparison: Comparison, columns: Sequence[str]) -> list[str]:
+    """Name columns with an arrow in the direction of better."""
+    ups = [higher_is_better(comparison, column) for column in columns]
+    return [c if up is None else f"{c} {'↑' if up else '↓'}" for c, up in zip(columns, ups, strict=True)]
+
+
+def rich_table(comparison: Comparison) -> Table:
+    """Draw the short table for a terminal."""
+    columns = primary_columns(comparison)
+    table = Table(caption=escape(caption(comparison)), caption_justify="left")
+    table.add_column("method", overflow="fold")
+    for column in ["seeds", *titles(comparison, columns)]:
+        table.add_column(column, justify="right")
+    for row in comparison.rows:
+        table.add_row(escape(row.method), seeds(row), *(_cell(row, column) for column in columns))
+    return table
+
+
+def markdown(comparison: Comparison) -> str:
+    """Write the full table as Markdown under its caption."""
+    columns = list(dict.fromkeys([*primary_columns(comparison), *metric_columns(comparison), *DELTAS, *COST]))
+    head = ["method", "seeds", *titles(comparison, columns)]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in comparison.rows:
+        method = row.method.replace("|", "\\|")
+        lines.append(f"| {' | '.join([method, seeds(row), *(_cell(row, c) for c in columns)])} |")
+    return f"{caption(comparison)} {footnote()}\n\n" + "\n".join(lines) + "\n"
+
+
+def as_csv(comparisons: list[Comparison]) -> str:
+    """Write all tables as one CSV with a row per method and metric: mean, spread, number of seeds."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["dataset", "network", "epochs", "protocol", "method", "metric", "mean", "spread", "seeds"])
+    for comparison in comparisons:
+        setting = comparison.setting
+        where = [setting.dataset, setting.network, setting.epochs, setting.protocol]
+        for row in comparison.rows:
+            for key, values in row.values.items():
+                spread = row.spread(key)
+                writer.writerow([*where, row.method, key, row.mean(key), "" if spread is None else spread, len(values)])
+    return text.getvalue()
+
+
+def _cell(row: Row, column: str) -> str:
+    found = figures(row, column)
+    return " ± ".join(filter(None, found)) if found else "-"

@@ -1,0 +1,1 @@
+"""Lightning callbacks: history, pictures, progress bar and feature probe."""

@@ -1,0 +1,1 @@
+"""Colours, panels and plots: what training, prediction and reports draw with."""

@@ -1,0 +1,131 @@
+"""Mistakes in augmentations are found and told."""
+
+import random
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch.nn import functional
+
+from src.data.transforms.base import AUGMENTATIONS, Augmentation, Batch
+from src.data.transforms.scale_flip import ScaleFlip
+from src.tasks.base import Task
+from tests.contracts.findings import broken
+
+Tasks = Mapping[str, Task]
+
+
+@AUGMENTATIONS.register()
+class Colours(Augmentation):
+    """Brightness and contrast, as it should be."""
+
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        factor = 0.5 + torch.rand(len(batch["image"]), 1, 1, 1)
+        return {n: v for n, v in batch.items() if n != "view"} | {"image": batch["image"] * factor + 0.1}
+
+
+@AUGMENTATIONS.register()
+class FlipsImagesOnly(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        flipped = batch["image"].flip(-1) if torch.rand(()) < 0.5 else batch["image"]
+        return {name: value for name, value in batch.items() if name != "view"} | {"image": flipped}
+
+
+@AUGMENTATIONS.register()
+class Blends(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        out = {}
+        for name in ("image", *tasks):
+            value = batch[name] if batch[name].ndim == 4 else batch[name][:, None]
+            moved = functional.avg_pool2d(value.float(), 3, stride=1, padding=1, count_include_pad=False).to(
+                value.dtype
+            )
+            out[name] = moved if batch[name].ndim == 4 else moved[:, 0]
+        return out
+
+
+@AUGMENTATIONS.register()
+class Reveals(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        return {n: v for n, v in batch.items() if n != "view"} | {n: batch[n].abs() for n in tasks if n == "semantic"}
+
+
+@AUGMENTATIONS.register()
+class DrawsElsewhere(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        return {n: v for n, v in batch.items() if n != "view"} | {"image": batch["image"] * random.random()}
+
+
+@AUGMENTATIONS.register()
+class Crops(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        return {name: batch[name][..., 1:] for name in ("image", *tasks)}
+
+
+@AUGMENTATIONS.register()
+class LosesTargets(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        return {"image": batch["image"]}
+
+
+@AUGMENTATIONS.register()
+class CountsOneView(ScaleFlip):
+    def __init__(self) -> None:
+        super().__init__(flip=0.5)
+
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        out = super().__call__({name: value for name, value in batch.items() if name != "view"}, tasks)
+        return out | ({"view": batch["view"]} if "view" in batch else {})
+
+    def count_views(self) -> int | None:
+        return 1
+
+
+@AUGMENTATIONS.register()
+class UpsideDown(Augmentation):
+    """Two views, of which the second is no mirror image."""
+
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        chosen = torch.rand(len(batch["image"])) < 0.5
+        turned = {
+            name: torch.where(chosen.view(-1, *[1] * (batch[name].ndim - 1)), batch[name].flip(-2), batch[name])
+            for name in ("image", *tasks)
+        }
+        return turned | ({"view": 2 * batch["view"] + chosen} if "view" in batch else {})
+
+    def count_views(self) -> int | None:
+        return 2
+
+
+@AUGMENTATIONS.register()
+class KeepsTheView(Augmentation):
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        return dict(batch)
+
+
+def test_an_augmentation_of_ones_own_holds() -> None:
+    assert broken("augmentation", f"{__name__}.colours") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("flips_images_only", {"moves_together": "a target that shows the image correlates with it by"}),
+        ("blends", {"labels_are_not_blended": "of labels 0 and 2 come"}),
+        ("reveals", {"invalid_stays": "4608 pixels of semantic have a label"}),
+        ("draws_elsewhere", {"global_generator": "image, drawn again from seed 0: "}),
+        ("crops", {"keeps_shapes": "image is float32 (3, 3, 32, 47), and was float32 (3, 3, 32, 48)", "rest": ""}),
+        ("loses_targets", {"keeps_shapes": "it gives image for image, semantic, depth, normal", "rest": ""}),
+        (
+            "counts_one_view",
+            {"views_are_counted": "an image that has view 0 twice: ", "views_are_those_of_the_cache": ""},
+        ),
+        ("upside_down", {"views_are_those_of_the_cache": "the second view, and its mirror image: "}),
+        ("keeps_the_view", {"views_are_counted": "`view` is there although views are not counted"}),
+    ],
+)
+def test_a_mistake_in_an_augmentation_is_told(name: str, seen: dict[str, str]) -> None:
+    found = broken("augmentation", f"{__name__}.{name}")
+    assert set(found) == set(seen), found
+    for key, words in seen.items():
+        assert words in found[key], found[key]
