@@ -15,8 +15,8 @@ from src.foundation.errors import UserError
 from src.foundation.validation import nearest
 
 ASIDE = "aside"
-"""Key below which Hydra gets a value whose key bears a group's name but is none of the command's groups: it takes every
-folder in conf for a group, of any command."""
+"""Key below which Hydra gets a value whose key has the name of another command's group: Hydra treats every folder in
+conf as a group, of any command."""
 
 
 @dataclass(frozen=True)

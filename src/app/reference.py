@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from src.app import assemble  # noqa: F401  (knows, and so registers, every kind of part)
+from src.app import assemble  # noqa: F401  (imports, and so registers, every kind of part)
 from src.app.conf import option, options, summary
 from src.app.configuration.commands import (
     BenchmarkConfig,

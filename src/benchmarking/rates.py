@@ -1,4 +1,4 @@
-"""What the hardware can do, what a step needs, and how much memory it took."""
+"""The rate of the hardware, the operations of a step, and the memory that it took."""
 
 import re
 import statistics

@@ -59,7 +59,7 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
 
 
 def ratios(rows: Sequence[Row]) -> list[str]:
-    """Compare neighbours in time: a distilled student with the plain network, and a variant with what it varies."""
+    """Compare measurements close in time: a distilled student with the baseline, and a variant with its base."""
     measured = {(row["stage"], row["variant"], _setting(row)): row["seconds"] for row in rows}
     found = []
     for row in rows:

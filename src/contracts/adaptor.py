@@ -18,6 +18,7 @@ from src.contracts.expectations import (
 )
 from src.distillation.adaptors.base import ADAPTORS, BuildAdaptor, SharedAdaptor, adaptors_of_level
 from src.distillation.alignment import Alignment
+from src.distillation.base import Distillation
 from src.foundation.errors import UserError
 
 TEACHERS = ("semantic", "depth")
@@ -25,21 +26,21 @@ WIDTH, OTHERS = 8, (5, 12)
 FEATURE = (3, WIDTH, 6, 7)
 
 
-class AdaptorInHand:
-    """A way to build adaptors, alone or together."""
+class AdaptorSubject:
+    """How adaptors are built."""
 
     def __init__(self, build: BuildAdaptor | SharedAdaptor) -> None:
         self.build = build
 
     def fresh(self, channels_out: int = WIDTH) -> nn.ModuleDict:
-        """Build the adaptors of two teachers at one level."""
+        """Build new adaptors for two teachers at one level."""
         return nn.ModuleDict(adaptors_of_level(self.build, WIDTH, dict.fromkeys(TEACHERS, channels_out)))
 
 
-def _build(config: Mapping[str, Any]) -> AdaptorInHand:
-    part = AdaptorInHand(ADAPTORS.bind(config))
-    part.fresh()
-    return part
+def _build(config: Mapping[str, Any]) -> AdaptorSubject:
+    subject = AdaptorSubject(ADAPTORS.bind(config))
+    subject.fresh()
+    return subject
 
 
 ADAPTOR = Contract(_build, adaptors_of_level)
@@ -54,62 +55,62 @@ def _expect_maps(adaptors: nn.ModuleDict, channels_out: int) -> None:
             expect_finite(adapted, what)
 
 
-@ADAPTOR.states(adaptors_of_level, needed=True)
-def equal_widths(part: AdaptorInHand) -> None:
-    """It maps (N, C, H, W) to (N, C, H, W), of any height and width"""
-    adaptors = part.fresh()
-    expect(set(adaptors) == set(TEACHERS), f"it builds adaptors of {', '.join(adaptors)} for {', '.join(TEACHERS)}")
+@ADAPTOR.property(adaptors_of_level, required=True)
+def equal_widths(subject: AdaptorSubject) -> None:
+    """It maps (N, C, H, W) to (N, C, H, W) for any height and width"""
+    adaptors = subject.fresh()
+    expect(set(adaptors) == set(TEACHERS), f"it builds adaptors for {', '.join(adaptors)} for {', '.join(TEACHERS)}")
     _expect_maps(adaptors, WIDTH)
 
 
-@ADAPTOR.states(adaptors_of_level)
-def other_widths(part: AdaptorInHand) -> str:
-    """It maps (N, C, H, W) to (N, C', H, W), or refuses other widths with a UserError"""
+@ADAPTOR.property(adaptors_of_level)
+def other_widths(subject: AdaptorSubject) -> str:
+    """It maps (N, C, H, W) to (N, C', H, W), or refuses a different width with a UserError"""
     for width in OTHERS:
         try:
-            adaptors = part.fresh(width)
+            adaptors = subject.fresh(width)
         except UserError as error:
             return f"refused: {error.what}"
         _expect_maps(adaptors, width)
     return ""
 
 
-@ADAPTOR.states(Alignment)
-def every_parameter_has_a_gradient(part: AdaptorInHand) -> None:
-    """The feature, which has pixels of zeros, and every parameter get finite gradients"""
-    adaptors, feature = part.fresh().train(), torch.randn(FEATURE).relu()
+@ADAPTOR.property(Distillation.auxiliary_parameters)
+def every_parameter_has_a_gradient(subject: AdaptorSubject) -> None:
+    """Every parameter and the feature, with pixels of zeros, get finite gradients"""
+    adaptors, feature = subject.fresh().train(), torch.randn(FEATURE).relu()
     feature[0, :, 0, 0] = 0
     feature.requires_grad_()
     total = torch.stack([(adaptor(feature) - 1).square().mean() for adaptor in adaptors.values()]).sum()
     expect_gradients(total, {"the feature": feature} | trained(adaptors))
 
 
-@ADAPTOR.states(Alignment)
-def feature_is_left_alone(part: AdaptorInHand) -> None:
-    """It leaves the student's feature, which the heads use too, as it was"""
+@ADAPTOR.property(Alignment)
+def feature_is_left_alone(subject: AdaptorSubject) -> None:
+    """It does not change the student's feature in place, since heads use it too"""
     feature = torch.randn(FEATURE)
     before = feature.clone()
-    for adaptor in part.fresh().values():
+    for adaptor in subject.fresh().values():
         adaptor(feature)
-    expect_equal(feature, before, "the feature afterwards")
+    expect_equal(feature, before, "the feature before and after")
 
 
-@ADAPTOR.states(Alignment)
-def mixed_precision(part: AdaptorInHand) -> None:
+@ADAPTOR.property(Alignment)
+def mixed_precision(subject: AdaptorSubject) -> None:
     """It works under autocast with bfloat16 features"""
-    for adaptor in part.fresh().values():
+    for adaptor in subject.fresh().values():
         with torch.autocast("cpu", torch.bfloat16):
             adapted = adaptor(torch.randn(FEATURE).bfloat16())
         expect_shape(adapted, FEATURE, "the adapted feature")
         expect_finite(adapted, "the adapted feature")
 
 
-@ADAPTOR.states(nn.Module.load_state_dict)
-def saves_and_restores(part: AdaptorInHand) -> None:
-    """A fresh one that loads its state_dict maps alike"""
-    adaptors, restored, feature = part.fresh(), part.fresh(), torch.randn(FEATURE)
+@ADAPTOR.property(Alignment)
+def saves_and_restores(subject: AdaptorSubject) -> None:
+    """A new adaptor that loads its state_dict returns the same feature"""
+    adaptors, restored, feature = subject.fresh(), subject.fresh(), torch.randn(FEATURE)
     for adaptor in adaptors.values():
-        adaptor(feature)  # moves what is counted
+        adaptor(feature)  # changes running statistics
     restored.load_state_dict(through_a_file(adaptors))
     for teacher in TEACHERS:
         expected = adaptors[teacher].eval()(feature)

@@ -16,13 +16,13 @@ from src.tasks.base import Task
 from src.tasks.depth import Depth
 
 DRAWS = 24
-ALIKE = 0.8
-"""Correlation of a picture with the target that shows the same; that of two pictures is near 0."""
+ALIKE = 0.7
+"""Least correlation of an image, in other colours, with a target that shows the same; of two images it is near 0."""
 SAME_PICTURE, SAME_LABELS = "picture", "labels"
 
 
 class Shown(Depth):
-    """A task whose labels no scale changes, so that what an augmentation does to pixels can be seen."""
+    """A task whose labels do not change with the scale, so that only movements of pixels change them."""
 
     def rescale(self, target: Tensor, scale: Tensor) -> Tensor:
         """Return the labels."""
@@ -33,8 +33,8 @@ SHOWN: dict[str, Task] = {name: Shown() for name in (SAME_PICTURE, SAME_LABELS)}
 
 
 def _pictures() -> Batch:
-    """Draw grey pictures of smooth noise, with the same picture as a target, and with labels that are 0 or 2."""
-    noise = functional.interpolate(torch.randn(IMAGES, 1, 6, 9), SIZE, mode="bicubic", align_corners=False)
+    """Draw grey images of smooth noise, with the image itself as one target and with labels 0 and 2 as another."""
+    noise = functional.interpolate(torch.randn(IMAGES, 1, 12, 18), SIZE, mode="bicubic", align_corners=False)
     image = (noise / noise.std()).expand(-1, 3, -1, -1).clone()
     labels = (torch.rand(IMAGES, 1, *SIZE) < 0.5).float() * 2
     return {"image": image, SAME_PICTURE: image[:, :1].clone(), SAME_LABELS: labels}
@@ -48,47 +48,49 @@ def _build(config: Mapping[str, Any]) -> Augmentation:
 AUGMENTATION = Contract(_build, Augmentation)
 
 
-@AUGMENTATION.states(Augmentation.__call__, needed=True)
+@AUGMENTATION.property(Augmentation.__call__, required=True)
 def keeps_shapes(augmentation: Augmentation) -> None:
-    """It gives an image and the targets of all tasks, of the shapes, types and devices that they had"""
-    expect(isinstance(augmentation, Augmentation), f"it is a {type(augmentation).__name__}, which is no Augmentation")
+    """It returns the image and all targets with their shapes, dtypes and devices"""
+    expect(isinstance(augmentation, Augmentation), f"it is a {type(augmentation).__name__}, not an Augmentation")
     tasks = usual_tasks()
     batch = draw_batch(tasks)
     out = augmentation(dict(batch), tasks)
-    expect(set(out) == set(batch), f"it gives {', '.join(out)} for {', '.join(batch)}")
+    expect(set(out) == set(batch), f"it returns {', '.join(out)} of {', '.join(batch)}")
     for name, before in batch.items():
         same = described(out[name]) == described(before) and out[name].device == before.device
         expect(same, f"{name} is {described(out[name])}, and was {described(before)}")
 
 
-@AUGMENTATION.states(Augmentation.__call__)
+@AUGMENTATION.property(Augmentation.__call__)
 def moves_together(augmentation: Augmentation) -> None:
-    """Image and targets move together"""
+    """It moves image and targets together"""
     for draw in range(DRAWS):
         torch.manual_seed(draw)
         out = augmentation(_pictures(), SHOWN)
         for image, target in zip(out["image"].mean(1), out[SAME_PICTURE][:, 0], strict=True):
             alike = torch.corrcoef(torch.stack((image.flatten(), target.flatten())))[0, 1].abs()
-            expect(alike > ALIKE, f"a target that shows the image correlates with it by {alike:.2f} afterwards")
+            expect(alike > ALIKE, f"an image and a target that showed the same correlate by {alike:.2f} afterwards")
 
 
-@AUGMENTATION.states(Augmentation.__call__)
+@AUGMENTATION.property(Augmentation.__call__)
 def labels_are_not_blended(augmentation: Augmentation) -> None:
-    """Labels stay what they were: no value is blended of several, and none is invented"""
+    """It does not blend labels, which are resampled by nearest neighbour"""
     for draw in range(DRAWS):
         torch.manual_seed(draw)
         labels = augmentation(_pictures(), SHOWN)[SAME_LABELS]
         invented = labels[(labels != 0) & (labels != 2)]
-        expect(not invented.numel(), f"of labels 0 and 2 come {invented.numel()} others, such as {_first(invented)}")
+        expect(
+            not invented.numel(), f"from labels 0 and 2 it makes {invented.numel()} others, such as {_first(invented)}"
+        )
 
 
 def _first(values: Tensor) -> str:
     return f"{values.flatten()[0].item():.3g}" if values.numel() else ""
 
 
-@AUGMENTATION.states(Task)
+@AUGMENTATION.property(Task)
 def invalid_stays(augmentation: Augmentation) -> None:
-    """Targets without a label have none afterwards"""
+    """Targets without labels have none afterwards"""
     tasks = usual_tasks()
     for draw in range(DRAWS):
         torch.manual_seed(draw)
@@ -100,7 +102,7 @@ def invalid_stays(augmentation: Augmentation) -> None:
             expect(labelled == 0, f"{labelled} pixels of {name} have a label")
 
 
-@AUGMENTATION.states(Augmentation)
+@AUGMENTATION.property(Augmentation)
 def global_generator(augmentation: Augmentation) -> None:
     """It draws from torch's global generator: the same seed gives the same batch"""
     tasks = usual_tasks()
@@ -111,30 +113,30 @@ def global_generator(augmentation: Augmentation) -> None:
             torch.manual_seed(seed)
             outs.append(augmentation({name: value.clone() for name, value in batch.items()}, tasks))
         for name in batch:
-            expect_equal(outs[1][name], outs[0][name], f"{name}, drawn again from seed {seed}")
+            expect_equal(outs[1][name], outs[0][name], f"{name} drawn twice from seed {seed}")
 
 
-@AUGMENTATION.states(Augmentation.views)
+@AUGMENTATION.property(Augmentation.views)
 def views_are_counted(augmentation: Augmentation) -> str:
-    """Where `views` are declared, an image comes out in no more ways, and `view` numbers them; else it is left out"""
+    """`view` numbers an image's views, at most as many as `views` declares; without a count there is no `view`"""
     views, seen = augmentation.views, dict[int, Tensor]()
     batch = _pictures() | {"view": torch.arange(IMAGES)}
     for draw in range(DRAWS):
         torch.manual_seed(draw)
         out = augmentation({name: value.clone() for name, value in batch.items()}, SHOWN)
         if views is None:
-            expect("view" not in out, "`view` is there although views are not counted")
+            expect("view" not in out, "there is a `view`, but no count of views")
             continue
-        expect("view" in out, f"`view` is missing although {views} views are declared")
+        expect("view" in out, f"there is no `view`, but {views} views are declared")
         for index, (number, image) in enumerate(zip(out["view"].tolist(), out["image"], strict=True)):
-            expect(number // views == index, f"image {index} has view {number}, of {views} for each image")
-            expect_equal(image, seen.setdefault(number, image), f"an image that has view {number} twice")
+            expect(number // views == index, f"image {index} has view {number}, with {views} views per image")
+            expect_equal(image, seen.setdefault(number, image), f"two images with view {number}")
     return f"{views} declared"
 
 
-@AUGMENTATION.states(TeacherCache)
+@AUGMENTATION.property(TeacherCache)
 def views_are_those_of_the_cache(augmentation: Augmentation) -> None:
-    """Where `views` are declared, they are the image as it is and, as the second, its mirror image"""
+    """View 0 is the image as it is and view 1 its mirror image, as the cache of teachers' features assumes"""
     views = augmentation.views
     expect(views in (None, 1, 2), f"{views} are declared")
     batch = _pictures() | {"view": torch.arange(IMAGES)}

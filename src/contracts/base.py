@@ -1,4 +1,4 @@
-"""What a contract is: properties of a kind of part, each told in a sentence, and what was found of them."""
+"""A contract: the properties that a kind of part must have, and what a check found of each."""
 
 import inspect
 import traceback
@@ -14,7 +14,11 @@ from src.foundation.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST = 300
+"""Characters of an error that are printed."""
 S = TypeVar("S")
+Check = Callable[[S], str | None]
+"""Checks a property of a subject: raises DoesNotHoldError, or returns a remark."""
+Verdict = Literal["ok", "note", "does not hold"]
 
 
 class DoesNotHoldError(Exception):
@@ -22,50 +26,50 @@ class DoesNotHoldError(Exception):
 
 
 class DoesNotApplyError(Exception):
-    """A property says nothing of this part; the message says why."""
+    """A property cannot be asked of this part; the message says why."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one property.
+    """The outcome of checking one property.
 
     Args:
         name: short name of the property.
-        expected: the property in a sentence.
-        verdict: whether it holds; a note is no failure.
-        seen: what was seen, if there is something to say.
-        written: file and name of what states the contract.
+        expected: the property, as a sentence.
+        verdict: whether it holds; a note is not a failure.
+        seen: what was seen; a remark where the property holds.
+        stated_in: file, line and name of the code that states the property.
     """
 
     name: str
     expected: str
-    verdict: Literal["ok", "note", "does not hold"]
+    verdict: Verdict
     seen: str
-    written: str
+    stated_in: str
 
     def __str__(self) -> str:
-        """Tell a property that holds in one line, any other with what was seen and where the contract is written."""
+        """Format a property that holds in one line; otherwise add what was seen and where the contract is."""
         if self.verdict == "ok":
             return f"  ok             {self.expected}" + (f" ({self.seen})" if self.seen else "")
-        lines = (f"  {self.verdict:<13}  {self.expected}", f"seen:     {self.seen}", f"contract: {self.written}")
+        lines = (f"  {self.verdict:<13}  {self.expected}", f"seen:     {self.seen}", f"contract: {self.stated_in}")
         return f"\n{'':17}".join(lines)
 
 
 @dataclass(frozen=True)
 class Property(Generic[S]):
-    """One property: raises DoesNotHoldError, or says what else is worth knowing.
+    """One property of a contract.
 
     Args:
-        look: what looks at it; its docstring is the sentence.
-        written: function or class that states the contract.
-        note: whether it is no failure where it does not hold.
-        needed: whether nothing else can be looked at where it does not hold.
+        check: checks it; its docstring is the sentence that is printed.
+        stated_in: function or class that states it.
+        note: whether a part may lack it.
+        required: whether the properties after it cannot be checked without it.
     """
 
-    look: Callable[[S], str | None]
-    written: Any
+    check: Check[S]
+    stated_in: Any
     note: bool = False
-    needed: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,73 +77,72 @@ class Contract(Generic[S]):
     """The properties of one kind of part.
 
     Args:
-        build: makes what is looked at from a configuration of the part.
-        written: what builds such parts.
+        build: makes the subject of the checks from a part's configuration.
+        stated_in: function or class that states how such a part is built.
+        properties: the properties, in the order in which they are checked.
     """
 
     build: Callable[[Mapping[str, Any]], S]
-    written: Any
+    stated_in: Any
     properties: list[Property[S]] = field(default_factory=list)
 
-    def states(
-        self, written: Any, note: bool = False, needed: bool = False
-    ) -> Callable[[Callable[[S], str | None]], Callable[[S], str | None]]:
-        """Make a function one of the properties, in the order in which they are written."""
+    def property(self, stated_in: Any, note: bool = False, required: bool = False) -> Callable[[Check[S]], Check[S]]:
+        """Add the decorated check to the properties."""
 
-        def add(look: Callable[[S], str | None]) -> Callable[[S], str | None]:
-            self.properties.append(Property(look, written, note, needed))
-            return look
+        def add(check: Check[S]) -> Check[S]:
+            self.properties.append(Property(check, stated_in, note, required))
+            return check
 
         return add
 
     def findings(self, config: Mapping[str, Any], trace: bool = False) -> Iterator[Finding]:
-        """Look at every property of the part that ``config`` describes; with ``trace``, exceptions print theirs."""
-        built: list[S] = []
+        """Check every property of the part that ``config`` describes; ``trace`` prints the traces of exceptions."""
+        subjects: list[S] = []
 
         def builds(config: Mapping[str, Any]) -> None:
-            """It is built from its options"""
-            built.append(self.build(config))
+            """It can be built from its options"""
+            subjects.append(self.build(config))
 
-        yield _found(Property(builds, self.written), config, trace, seed=0)
-        for index, one in enumerate(self.properties if built else []):
-            finding = _found(one, built[0], trace, seed=index + 1)
+        yield _finding(Property(builds, self.stated_in), config, 0, trace)
+        for number, one in enumerate(self.properties if subjects else [], start=1):
+            finding = _finding(one, subjects[0], number, trace)
             yield finding
-            if one.needed and finding.verdict == "does not hold":
-                left = len(self.properties) - index - 1
-                why = f"{left} more properties cannot be looked at"
-                yield Finding("rest", "Every property is looked at", "does not hold", why, finding.written)
+            left = len(self.properties) - number
+            if one.required and left and finding.verdict == "does not hold":
+                seen = f"{left} more properties cannot be checked"
+                yield Finding("rest", "Every property can be checked", "does not hold", seen, finding.stated_in)
                 return
 
 
-def _found(one: Property[S], subject: S, trace: bool, seed: int) -> Finding:
-    """Look at a property, with random numbers that no other has seen, and catch what the part raises."""
-    verdict: Literal["ok", "note", "does not hold"] = "note" if one.note else "does not hold"
+def _finding(one: Property[S], subject: S, seed: int, trace: bool) -> Finding:
+    """Check a property under a seed of its own, so that what is built anew has other random weights."""
+    verdict: Verdict = "note" if one.note else "does not hold"
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.manual_seed(seed)
-            seen, verdict = one.look(subject) or "", "ok"
+            seen, verdict = one.check(subject) or "", "ok"
     except DoesNotApplyError as error:
         seen, verdict = str(error), "ok"
-    except DoesNotHoldError as error:
-        seen = str(error)
     except Exception as error:
-        if trace:
+        if trace and not isinstance(error, DoesNotHoldError):
             traceback.print_exc()
-        seen = f"raised {type(error).__name__}: {_in_a_line(error)}"
-    sentence = inspect.getdoc(one.look) or one.look.__name__
-    return Finding(one.look.__name__, " ".join(sentence.split()).rstrip("."), verdict, seen, where_written(one.written))
+        seen = in_a_line(error)
+    sentence = " ".join((inspect.getdoc(one.check) or one.check.__name__).split())
+    return Finding(one.check.__name__, sentence, verdict, seen, where_stated(one.stated_in))
 
 
-def where_written(stated: Any) -> str:
-    """Name file, line and name of a function, class, method or property."""
-    stated = stated.fget if isinstance(stated, property) else stated
-    path = Path(inspect.getsourcefile(stated) or "")
+def where_stated(stated_in: Any) -> str:
+    """Return file, line and name of a function, class, method or property."""
+    stated_in = stated_in.fget if isinstance(stated_in, property) else stated_in
+    path = Path(inspect.getsourcefile(stated_in) or "")
     place = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return f"{place}:{inspect.getsourcelines(stated)[1]}, {stated.__qualname__}"
+    return f"{place}:{inspect.getsourcelines(stated_in)[1]}, {stated_in.__qualname__}"
 
 
-def _in_a_line(error: Exception) -> str:
+def in_a_line(error: Exception) -> str:
+    """Format an exception in one line: what was seen where that is its message, else its type and message."""
     text = f"{error.what}: {error.why}" if isinstance(error, UserError) and error.why else str(error)
     text = " ".join(text.split())
+    text = text if isinstance(error, DoesNotHoldError) else f"raised {type(error).__name__}: {text}"
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

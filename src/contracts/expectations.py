@@ -1,4 +1,4 @@
-"""What properties expect of tensors, told in words where it is not so."""
+"""Expectations of tensors; each failure says what was seen."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -13,20 +13,20 @@ FEW = 5
 
 
 def expect(holds: Any, seen: str) -> None:
-    """Raise DoesNotHoldError, which says what was ``seen``, unless ``holds`` is true, or not empty."""
+    """Raise DoesNotHoldError with what was ``seen`` unless ``holds`` is true (or not empty)."""
     if not bool(holds):
         raise DoesNotHoldError(seen)
 
 
 def described(value: Any) -> str:
-    """Say of what type, and for a tensor or array of what shape, a value is."""
+    """Return the type of a value, or dtype and shape of a tensor or array."""
     if not hasattr(value, "dtype"):
         return f"{type(value).__name__} {value!r}" if isinstance(value, int | float | str) else type(value).__name__
     return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """List the first few of some names, and how many more there are."""
+    """Join the first few names, and count the others."""
     more = len(names) - FEW
     return ", ".join(names[:FEW]) + (f" and {more} more" if more > 0 else "")
 
@@ -39,8 +39,8 @@ def expect_shape(value: Any, shape: Sequence[int], what: str) -> None:
 
 def expect_scalar(value: Any, what: str) -> Tensor:
     """Expect a finite float32 scalar, and return it."""
-    expect(isinstance(value, Tensor), f"{what} is no tensor but {described(value)}")
-    expect(value.ndim == 0, f"{what} is {described(value)}, no scalar ()")
+    expect(isinstance(value, Tensor), f"{what} is {described(value)}, not a tensor")
+    expect(value.ndim == 0, f"{what} is {described(value)}, not a scalar")
     expect(value.dtype == torch.float32, f"{what} is {described(value)}, not float32")
     expect_finite(value, what)
     tensor: Tensor = value
@@ -67,23 +67,23 @@ def expect_equal(one: Tensor, other: Tensor, what: str, share: float = 0.0) -> N
 
 def expect_gradients(loss: Tensor, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Expect a finite gradient of ``loss`` by each of ``inputs``, and return the gradients by name."""
-    expect(loss.requires_grad, "it does not depend on anything that is trained: it has no graph")
+    expect(loss.requires_grad, "it depends on nothing that is trained (no graph)")
     found = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True)
     gradients = dict(zip(inputs, found, strict=True))
     unused = [name for name, gradient in gradients.items() if gradient is None]
-    expect(not unused, f"no gradient by {listed(unused)}")
+    expect(not unused, f"no gradient with respect to {listed(unused)}")
     wrong = [name for name, gradient in gradients.items() if gradient is not None and not gradient.isfinite().all()]
-    expect(not wrong, f"the gradient by {listed(wrong)} is NaN or infinite")
+    expect(not wrong, f"the gradient with respect to {listed(wrong)} is NaN or infinite")
     return {name: gradient for name, gradient in gradients.items() if gradient is not None}
 
 
 def trained(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the parameters of a module that are trained, by name."""
+    """Return the parameters of a module that require a gradient, by name."""
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
 
 
 def through_a_file(module: nn.Module) -> dict[str, Any]:
-    """Save a state_dict as a checkpoint does, and read it again."""
+    """Save a state_dict to a file, as a checkpoint does, and load it again."""
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
     file.seek(0)

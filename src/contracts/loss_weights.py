@@ -25,8 +25,8 @@ ORDER = (2, 0, 1)
 ROUNDING = 1e-4
 
 
-class WeightingInHand:
-    """A way to build a loss weighting."""
+class WeightingSubject:
+    """How a loss weighting is built."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
@@ -38,31 +38,31 @@ class WeightingInHand:
         return weighting
 
 
-LOSS_WEIGHTING = Contract(WeightingInHand, LossWeighting)
+LOSS_WEIGHTING = Contract(WeightingSubject, LossWeighting)
 
 
-@LOSS_WEIGHTING.states(LossWeighting.combine, needed=True)
-def combines(part: WeightingInHand) -> None:
-    """combine() gives a finite float32 scalar and leaves .grad to the backward pass, whose gradients are finite"""
-    weighting = part.fresh()
-    expect(isinstance(weighting, LossWeighting), f"it is a {type(weighting).__name__}, which is no LossWeighting")
+@LOSS_WEIGHTING.property(LossWeighting.combine, required=True)
+def combines(subject: WeightingSubject) -> None:
+    """combine() returns a finite float32 scalar with finite gradients, and does not write to .grad"""
+    weighting = subject.fresh()
+    expect(isinstance(weighting, LossWeighting), f"it is a {type(weighting).__name__}, not a LossWeighting")
     Training(weighting).run(2 * EPOCH + 1)
 
 
-@LOSS_WEIGHTING.states(LossWeighting)
-def everything_learns(part: WeightingInHand) -> None:
-    """Shared parameters, heads and the weights that it learns all get a gradient"""
-    training = Training(part.fresh())
+@LOSS_WEIGHTING.property(LossWeighting)
+def everything_learns(subject: WeightingSubject) -> None:
+    """Shared parameters, heads and its own parameters get a gradient"""
+    training = Training(subject.fresh())
     training.step()
     parameters = trained(training.toy) | trained(training.weighting)
     without = [name for name, p in parameters.items() if p.grad is None]
-    expect(not without, f"{listed(without)} gets none")
+    expect(not without, f"no gradient for {listed(without)}")
 
 
-@LOSS_WEIGHTING.states(LossWeighting.combine)
-def every_task_counts(part: WeightingInHand) -> None:
-    """Every task moves the shared parameters and its own, over some steps"""
-    training = Training(part.fresh())
+@LOSS_WEIGHTING.property(LossWeighting.combine)
+def every_task_counts(subject: WeightingSubject) -> None:
+    """Every task's loss reaches the shared parameters and the task's own within a few steps"""
+    training = Training(subject.fresh())
     moved = {"shared": torch.zeros(len(TASKS)), "its own": torch.zeros(len(TASKS))}
     for number in range(8):
         torch.manual_seed(number)
@@ -71,13 +71,13 @@ def every_task_counts(part: WeightingInHand) -> None:
             moved[what] += torch.zeros(len(TASKS)) if parameter.grad is None else parameter.grad.abs()
     for what, sums in moved.items():
         still = [task for task, value in zip(TASKS, sums, strict=True) if value == 0]
-        expect(not still, f"{listed(still)} does not move {what} parameters")
+        expect(not still, f"{listed(still)} does not reach {what} parameters")
 
 
-@LOSS_WEIGHTING.states(LossWeighting.weights)
-def weights_are_told(part: WeightingInHand) -> str:
-    """weights() are None or one finite number per task"""
-    training = Training(part.fresh())
+@LOSS_WEIGHTING.property(LossWeighting.weights)
+def weights_are_told(subject: WeightingSubject) -> str:
+    """weights() is None or one finite number per task"""
+    training = Training(subject.fresh())
     training.step()
     if (weights := training.weighting.weights()) is None:
         return "None"
@@ -86,12 +86,12 @@ def weights_are_told(part: WeightingInHand) -> str:
     return ", ".join(f"{task} {weight:.3g}" for task, weight in zip(TASKS, weights.tolist(), strict=True))
 
 
-@LOSS_WEIGHTING.states(LossWeighting)
-def saves_and_restores(part: WeightingInHand) -> None:
-    """A fresh one that loads its state_dict takes the very same steps from there"""
-    training = Training(part.fresh())
+@LOSS_WEIGHTING.property(LossWeighting)
+def saves_and_restores(subject: WeightingSubject) -> None:
+    """A new weighting that loads its state_dict continues with identical steps"""
+    training = Training(subject.fresh())
     training.run(2 * EPOCH + 1)
-    restored = Training(part.fresh())
+    restored = Training(subject.fresh())
     restored.toy, restored.steps = copy.deepcopy(training.toy), training.steps
     restored.weighting.load_state_dict(through_a_file(training.weighting))
     for expected, seen in zip(training.run(EPOCH + 1), restored.run(EPOCH + 1), strict=True):
@@ -99,42 +99,42 @@ def saves_and_restores(part: WeightingInHand) -> None:
             expect_equal(seen[what], value, f"{what} in a later step", 1e-6)
 
 
-@LOSS_WEIGHTING.states(LossWeighting)
-def one_task(part: WeightingInHand) -> str:
+@LOSS_WEIGHTING.property(LossWeighting)
+def one_task(subject: WeightingSubject) -> str:
     """It works for a single task, or refuses it with a UserError"""
     for index, task in enumerate(TASKS):
         try:
-            weighting = part.fresh([task])
+            weighting = subject.fresh([task])
         except UserError as error:
             return f"refused: {error.what}"
         Training(weighting, [index]).run(EPOCH)
     return ""
 
 
-def _with_zeros(part: WeightingInHand, scale: Callable[[Tensor], Tensor]) -> None:
-    training = Training(part.fresh())
+def _with_zeros(subject: WeightingSubject, scale: Callable[[Tensor], Tensor]) -> None:
+    training = Training(subject.fresh())
     for number in range(2 * EPOCH):
         training.step(scale(torch.ones(len(TASKS))) if number % 2 else 1.0)
 
 
-@LOSS_WEIGHTING.states(LossWeighting.combine)
-def a_task_without_labels(part: WeightingInHand) -> None:
-    """A batch on which one task has no label, and so a loss of 0, leaves all finite, then and later"""
+@LOSS_WEIGHTING.property(LossWeighting.combine)
+def a_task_without_labels(subject: WeightingSubject) -> None:
+    """A batch without labels of one task (loss 0) keeps everything finite, in later steps too"""
     for index in range(len(TASKS)):
-        _with_zeros(part, lambda ones, index=index: ones.index_fill(0, torch.tensor(index), 0))  # type: ignore[misc]
+        _with_zeros(subject, lambda ones, index=index: ones.index_fill(0, torch.tensor(index), 0))  # type: ignore[misc]
 
 
-@LOSS_WEIGHTING.states(LossWeighting.combine)
-def no_labels_at_all(part: WeightingInHand) -> None:
-    """A batch on which no task has a label leaves all finite, then and later"""
-    _with_zeros(part, torch.zeros_like)
+@LOSS_WEIGHTING.property(LossWeighting.combine)
+def no_labels_at_all(subject: WeightingSubject) -> None:
+    """A batch without labels of any task keeps everything finite, in later steps too"""
+    _with_zeros(subject, torch.zeros_like)
 
 
-@LOSS_WEIGHTING.states(LossWeighting.combine, note=True)
-def order_of_tasks(part: WeightingInHand) -> None:
-    """Tasks in another order get the same weights"""
-    expected = Training(part.fresh()).run(EPOCH + 1)
-    seen = Training(part.fresh([TASKS[index] for index in ORDER]), ORDER).run(EPOCH + 1)
+@LOSS_WEIGHTING.property(LossWeighting.combine, note=True)
+def order_of_tasks(subject: WeightingSubject) -> None:
+    """Weights do not depend on the order of the tasks"""
+    expected = Training(subject.fresh()).run(EPOCH + 1)
+    seen = Training(subject.fresh([TASKS[index] for index in ORDER]), ORDER).run(EPOCH + 1)
     for one, other in zip(expected, seen, strict=True):
         for what, value in one.items():
             expect_equal(other[what], value[list(ORDER)] if what == WEIGHTS else value, what, ROUNDING)

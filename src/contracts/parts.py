@@ -1,4 +1,4 @@
-"""The parts that are asked for: options of groups, or names that are registered."""
+"""The parts that a command line names: options of groups, or registered names."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ DATASET, SOURCE = "dataset", "source"
 
 @dataclass(frozen=True)
 class Part:
-    """A part that is asked for.
+    """A part that the command line names.
 
     Args:
         group: its group in conf.
@@ -35,15 +35,15 @@ class Part:
 
 
 def find_parts(named: Mapping[str, str], options: Mapping[str, Any]) -> list[Part]:
-    """Find the configuration of each part ``named``, by group; ``options`` override those of the only one.
+    """Find the configuration of each part, ``named`` by group; ``options`` override those of a single part.
 
     Raises:
-        UserError: nothing is named, or something that is neither an option nor registered, or options it does not have.
+        UserError: nothing or an unknown part is named, or options that it does not have.
     """
     if not named:
         raise UserError("there is nothing to check", "no part is named", "python -m src.check distance=normalised")
     if options and len(named) > 1:
-        raise UserError("options are of a single part", f"{', '.join(named)} are named", "check one at a time")
+        raise UserError("options belong to a single part", f"{', '.join(named)} are named", "check one at a time")
     register_task_lists()
     with _search_path():
         chosen = [f"{group}={name}" for group, name in named.items() if name in _options(group)]
@@ -53,7 +53,7 @@ def find_parts(named: Mapping[str, str], options: Mapping[str, Any]) -> list[Par
 
 @contextmanager
 def _search_path() -> Iterator[None]:
-    """Look where the running command looks, which may be a folder of the user's own too; without one, in conf."""
+    """Use the running command's search path, which may include a user's own folder; without a command, conf alone."""
     if GlobalHydra.instance().is_initialized():
         yield
         return
@@ -66,7 +66,7 @@ def _options(group: str) -> list[str]:
 
 
 def _config(values: DictConfig, group: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the configuration of a part, out of composed values where it is an option of its group."""
+    """Return the configuration of a part, from composed values where it is an option of its group."""
     registry = REGISTRIES[SOURCE if group == DATASET else group]
     if name in _options(group):
         config: Any = OmegaConf.to_container(values[group], resolve=True)

@@ -1,4 +1,4 @@
-"""Tiny made-up inputs: what a store holds, targets, and tasks and networks to go with a part."""
+"""Tiny made-up inputs: what a store holds, targets, and tasks and networks to go with a subject."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ FORMS: dict[str, tuple[str, Draw]] = {
     "depth": ("scalars float16 (N, H, W), 0 without a label", scalars),
     "normal": ("vectors float16 (N, H, W, channels), 0 without a label", vectors),
 }
-"""How stores hold labels, by the beginning of the modality's name: in words, and what draws them."""
+"""How a store holds labels, by the prefix of the modality: a description, and what draws a batch."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Sample:
     """Targets of a task, and a head's output for them.
 
     Args:
-        form: in what form the labels were stored.
-        target: targets of which some pixels have no label.
-        empty: targets of which no pixel has a label.
+        form: how the labels were stored.
+        target: targets, some pixels without a label.
+        empty: targets without any label.
         raw: a head's output (N, channels, H, W).
         unlabelled: which pixels of ``target`` have no label (N, H, W).
     """
@@ -62,7 +62,7 @@ class Sample:
 
 
 def invalid_pixels(task: Task, target: Tensor) -> Tensor:
-    """Say of each pixel whether a target, (N, H, W) or (N, C, H, W), is ``invalid`` in all channels: (N, H, W)."""
+    """Return where a target, (N, H, W) or (N, C, H, W), is ``invalid`` in all channels: (N, H, W)."""
     invalid = target.isnan() if task.invalid != task.invalid else target == task.invalid
     return invalid.all(1) if target.ndim == 4 else invalid
 
@@ -77,7 +77,7 @@ def draw_sample(task: Task, form: str, size: tuple[int, int] = SIZE) -> Sample:
 
 
 def usual_tasks() -> dict[str, Task]:
-    """Build a task of each kind, for parts that need tasks to work with."""
+    """Build a task of each kind, for parts that need tasks."""
     configs: list[dict[str, Any]] = [
         {"_target_": "semantic", "classes": CLASSES},
         {"_target_": "depth"},
@@ -93,7 +93,7 @@ def small_network(tasks: Mapping[str, Task]) -> MultiTaskNetwork:
 
 
 def draw_batch(tasks: Mapping[str, Task]) -> dict[str, Tensor]:
-    """Draw images (N, 3, H, W) and targets of tasks of the usual kinds, of which some pixels have no label."""
+    """Draw images (N, 3, H, W) and targets of the usual tasks, some pixels without a label."""
     forms = {name: next(form for form in FORMS if task.modality.startswith(form)) for name, task in tasks.items()}
     targets = {name: draw_sample(task, forms[name]).target for name, task in tasks.items()}
     return {"image": torch.randn(IMAGES, 3, *SIZE)} | targets

@@ -1,4 +1,4 @@
-"""A tiny student that learns under a regime of distillation."""
+"""A tiny student that is trained under a regime of distillation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +17,13 @@ from src.training import schedules  # noqa: F401  (registers what slots of regim
 
 
 class Student:
-    """A student that learns under a regime, with tiny teachers where the regime needs some."""
+    """A student under a regime, with tiny teachers where the regime needs trained ones."""
 
     def __init__(self, config: Mapping[str, Any], traits: Traits) -> None:
         self.tasks = usual_tasks()
         needed = self.tasks if traits.needs_trained_teachers else {}
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(1)  # the same teachers every time; all else is drawn anew
+            torch.manual_seed(1)  # a restored regime must have the same teachers, but other weights of its own
             self.teachers = {name: small_network({name: task}).eval() for name, task in needed.items()}
         self.network = small_network(self.tasks)
         setup = Setup(
@@ -44,18 +44,18 @@ class Student:
 
     @property
     def regime(self) -> Distillation:
-        """The regime, where something is distilled."""
+        """The regime; not for one that distils nothing."""
         assert self.distillation is not None
         return self.distillation
 
     def trained(self) -> dict[str, nn.Parameter]:
-        """Return what is trained, by name: the student, and the regime's adaptors and networks."""
+        """Return the trained parameters of the student and of the regime, by name."""
         named = {id(p): name for name, p in self.regime.named_parameters()}
         own = [*self.regime.auxiliary_parameters(), *self.regime.network_parameters()]
         return trained(self.network) | {named.get(id(p), f"parameter {i} of the regime"): p for i, p in enumerate(own)}
 
     def look(self, batch: Mapping[str, Tensor]) -> tuple[TrainingStep, DistillationOutput]:
-        """Let the regime see what the student does with a batch."""
+        """Run the student and the regime on a batch."""
         features = self.network.features(batch["image"])
         raw = self.network.predict(features, SIZE)
         losses = {name: task.loss(raw[name], batch[name]) for name, task in self.tasks.items()}
@@ -63,7 +63,7 @@ class Student:
         return step, self.regime(step)
 
     def step(self, batch: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Train for a step, and give the losses that the regime added."""
+        """Train a step, and return the regime's losses."""
         step, output = self.look(batch or draw_batch(self.tasks))
         parameters = list(self.trained().values())
         found = torch.autograd.grad(total_of(step, output), parameters, allow_unused=True)
@@ -75,8 +75,8 @@ class Student:
         return {name: loss.detach() for name, loss in output.losses.items()}
 
 
-class RegimeInHand:
-    """A way to build a regime of distillation."""
+class RegimeSubject:
+    """How a regime of distillation is built."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config, self.traits = config, REGIMES.traits(config)
@@ -84,7 +84,7 @@ class RegimeInHand:
         self.distils = Student(config, self.traits).distillation is not None
 
     def fresh(self) -> Student:
-        """Build it with a student and teachers; raises DoesNotApplyError where it distils nothing."""
+        """Build the regime with a new student; raises DoesNotApplyError where it distils nothing."""
         student = Student(self.config, self.traits)
         if student.distillation is None:
             raise DoesNotApplyError("nothing is distilled")
@@ -92,7 +92,7 @@ class RegimeInHand:
 
 
 def total_of(step: TrainingStep, output: DistillationOutput) -> Tensor:
-    """Sum all that is minimised."""
+    """Sum all losses that are minimised."""
     terms = [*step.losses.values(), *output.losses.values()]
     terms += [] if output.auxiliary_loss is None else [output.auxiliary_loss]
     return torch.stack(terms).sum()

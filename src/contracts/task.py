@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from src.contracts.base import Contract, DoesNotHoldError
+from src.contracts.base import Contract, DoesNotHoldError, in_a_line
 from src.contracts.expectations import (
     described,
     expect,
@@ -23,18 +23,18 @@ from src.tasks.base import TASKS, Task
 ROUNDING = 1e-5
 
 
-class TaskInHand:
-    """A task with a sample of what it works on."""
+class TaskSubject:
+    """A task with targets and a head's output."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
 
     @cached_property
     def sample(self) -> Sample:
-        """The sample whose labels are stored in a form that the task takes: the modality's, or else the first.
+        """A sample whose labels are stored in a form that the task takes: its modality's, else the first that it takes.
 
         Raises:
-            DoesNotHoldError: it takes none of them.
+            DoesNotHoldError: the task takes none of the forms.
         """
         named = [form for form in FORMS if self.task.modality.startswith(form)]
         refused = []
@@ -44,7 +44,7 @@ class TaskInHand:
                 _require_targets(self.task, sample)
                 return sample
             except Exception as error:  # whatever a task raises for what it does not take
-                refused.append(f"{FORMS[form][0]}: {type(error).__name__}: {error}")
+                refused.append(f"{FORMS[form][0]}: {in_a_line(error)}")
         raise DoesNotHoldError("; ".join(refused))
 
     @property
@@ -56,82 +56,84 @@ class TaskInHand:
 def _require_targets(task: Task, sample: Sample) -> None:
     count, *size = sample.unlabelled.shape
     shapes = ((count, *size), (count, sample.target.shape[1], *size))
-    expect(tuple(sample.target.shape) in shapes, f"target() gives {described(sample.target)}")
+    expect(tuple(sample.target.shape) in shapes, f"the targets are {described(sample.target)}")
     wrong = invalid_pixels(task, sample.target) != sample.unlabelled
-    expect(not wrong.any(), f"target() gives {int(wrong.sum())} pixels that are wrongly (not) {task.invalid}")
+    expect(not wrong.any(), f"{int(wrong.sum())} pixels are {task.invalid} with a label, or not without one")
 
 
-def _build(config: Mapping[str, Any]) -> TaskInHand:
-    return TaskInHand(TASKS.build(config))
+def _build(config: Mapping[str, Any]) -> TaskSubject:
+    return TaskSubject(TASKS.build(config))
 
 
 TASK = Contract(_build, Task)
 
 
-@TASK.states(Task, needed=True)
-def declares(part: TaskInHand) -> str:
-    """Its name, the array of the store that holds its labels, and its channels are declared"""
-    task = part.task
-    expect(isinstance(task, Task), f"it is a {type(task).__name__}, which is no Task")
+@TASK.property(Task, required=True)
+def declares(subject: TaskSubject) -> str:
+    """It declares its name, the modality of its labels and the channels of its head"""
+    task = subject.task
+    expect(isinstance(task, Task), f"it is a {type(task).__name__}, not a Task")
     for what, kind in (("name", str), ("modality", str), ("channels", int)):
         value = getattr(task, what, None)
         expect(isinstance(value, kind) and bool(value), f"{what} is {value!r}")
     return f"{task.name}, {task.modality}, {task.channels}"
 
 
-@TASK.states(Task.target, needed=True)
-def target(part: TaskInHand) -> str:
-    """target() turns stored labels into (N, H, W) or (N, C, H, W), `invalid` just where there is no label"""
-    return f"from {part.sample.form}"
+@TASK.property(Task.target, required=True)
+def target(subject: TaskSubject) -> str:
+    """target() turns stored labels into (N, H, W) or (N, C, H, W), `invalid` exactly where there is no label"""
+    return f"from {subject.sample.form}"
 
 
-@TASK.states(Task.activate)
-def activate(part: TaskInHand) -> None:
-    """activate() gives finite predictions of the shape of the head's output"""
-    prediction = part.task.activate(part.sample.raw)
-    expect_shape(prediction, part.sample.raw.shape, "the prediction")
+@TASK.property(Task.activate)
+def activate(subject: TaskSubject) -> None:
+    """activate() returns finite predictions of the shape of the head's output"""
+    prediction = subject.task.activate(subject.sample.raw)
+    expect_shape(prediction, subject.sample.raw.shape, "the prediction")
     expect_finite(prediction, "the prediction")
 
 
-@TASK.states(Task.loss)
-def loss_is_a_scalar(part: TaskInHand) -> None:
+@TASK.property(Task.loss)
+def loss_is_a_scalar(subject: TaskSubject) -> None:
     """loss() is a finite float32 scalar, for bfloat16 outputs too"""
-    for raw in (part.sample.raw, part.sample.raw.bfloat16()):
-        expect_scalar(part.task.loss(raw, part.sample.target), f"the loss of {described(raw)}")
+    for raw in (subject.sample.raw, subject.sample.raw.bfloat16()):
+        expect_scalar(subject.task.loss(raw, subject.sample.target), f"the loss of {described(raw)}")
 
 
-@TASK.states(Task.loss)
-def loss_has_gradients(part: TaskInHand) -> None:
-    """loss() has a finite gradient by the head's output, at an output of 0 too"""
-    for raw in (part.sample.raw.clone(), torch.zeros_like(part.sample.raw)):
-        gradients = expect_gradients(part.task.loss(raw.requires_grad_(), part.sample.target), {"the output": raw})
-    expect(gradients, "there is none")
+@TASK.property(Task.loss)
+def loss_has_gradients(subject: TaskSubject) -> None:
+    """loss() has a finite gradient, also where the head's output is 0"""
+    for raw in (subject.sample.raw.clone(), torch.zeros_like(subject.sample.raw)):
+        expect_gradients(subject.task.loss(raw.requires_grad_(), subject.sample.target), {"the output": raw})
 
 
-@TASK.states(Task.loss)
-def loss_without_labels(part: TaskInHand) -> None:
-    """loss() of a batch without a label is 0, with a finite gradient"""
-    raw = part.sample.raw.clone().requires_grad_()
-    loss = expect_scalar(part.task.loss(raw, part.sample.empty), "it")
+@TASK.property(Task.loss)
+def loss_without_labels(subject: TaskSubject) -> None:
+    """loss() of a batch without labels is 0, with a finite gradient"""
+    raw = subject.sample.raw.clone().requires_grad_()
+    loss = expect_scalar(subject.task.loss(raw, subject.sample.empty), "it")
     expect(loss == 0, f"it is {loss.item()}")
     expect_gradients(loss, {"the output": raw})
 
 
-@TASK.states(Task.loss)
-def loss_passes_over_unlabelled(part: TaskInHand) -> None:
+@TASK.property(Task.loss)
+def loss_passes_over_unlabelled(subject: TaskSubject) -> None:
     """loss() does not depend on outputs where there is no label"""
-    one, other = (part.task.loss(raw, part.sample.target) for raw in (part.sample.raw, part.changed_where_unlabelled))
-    expect_equal(other, one, "the loss once those outputs are changed", ROUNDING)
+    one, other = (
+        subject.task.loss(raw, subject.sample.target) for raw in (subject.sample.raw, subject.changed_where_unlabelled)
+    )
+    expect_equal(other, one, "the loss after a change of those outputs", ROUNDING)
 
 
-@TASK.states(Task.loss, note=True)
-def loss_is_not_negative(part: TaskInHand) -> None:
-    """loss() is not negative, so that loss weightings may take its logarithm"""
-    loss = part.task.loss(part.sample.raw, part.sample.target)
+@TASK.property(Task.loss, note=True)
+def loss_is_not_negative(subject: TaskSubject) -> None:
+    """loss() is not negative, as loss weightings that take its logarithm need"""
+    loss = subject.task.loss(subject.sample.raw, subject.sample.target)
     expect(loss >= 0, f"it is {loss.item():.4g}")
 
 
-@TASK.states(Task, note=True)
-def loss_does_not_wait(part: TaskInHand) -> None:
-    """loss() never looks at values on the host, so that it does not wait for the device"""
-    expect_shape(part.task.loss(part.sample.raw.to("meta"), part.sample.target.to("meta")), (), "a loss without values")
+@TASK.property(Task, note=True)
+def loss_does_not_wait(subject: TaskSubject) -> None:
+    """loss() reads no values on the host, which would have to wait for the device"""
+    raw, target = (value.to("meta") for value in (subject.sample.raw, subject.sample.target))
+    expect_shape(subject.task.loss(raw, target), (), "the loss of tensors without values")

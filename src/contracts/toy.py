@@ -16,7 +16,7 @@ WEIGHTS = "weights()"
 
 
 class Toy(nn.Module):
-    """Convex losses on shared parameters; each task also pulls on a shared number and a head that no other does."""
+    """Convex losses of shared parameters; one shared number and one head per task depend on that task alone."""
 
     def __init__(self, tasks: int) -> None:
         super().__init__()
@@ -27,23 +27,23 @@ class Toy(nn.Module):
         self.steepness = torch.logspace(0, 1, tasks)
 
     def losses(self, parts: int = 1) -> Tensor:
-        """Give a loss per task (T), or per task and part of the batch (T, parts); all are above 0."""
+        """Return a loss per task (T), or per task and part of the batch (T, parts); all are above 0."""
         apart = (self.layer - self.goals).square().mean((1, 2)) + (self.alone - 1).square() + (self.heads - 1).square()
         losses = self.steepness * apart + 0.1
         return losses if parts == 1 else losses[:, None] * torch.linspace(0.9, 1.1, parts)
 
     @property
     def parameters_behind(self) -> Parameters:
-        """Say which parameters are shared; their last layer is a matrix."""
+        """The toy's parameters, as a loss weighting gets them."""
         return Parameters([self.alone, self.layer], [self.heads], self.layer)
 
 
 class Training:
-    """A weighting that is trained on the toy for some tasks.
+    """Trains a toy under a loss weighting.
 
     Args:
         weighting: the weighting.
-        order: which of the toy's tasks it sees, in this order.
+        order: indices of the toy's tasks, in the order in which the weighting gets them.
     """
 
     def __init__(self, weighting: LossWeighting, order: Sequence[int] = range(len(TASKS))) -> None:
@@ -51,7 +51,7 @@ class Training:
         self.steps = 0
 
     def step(self, scale: float | Tensor = 1.0) -> Tensor:
-        """Take a step under losses that are scaled (T); returns what was minimised, its gradients in ``grad``."""
+        """Train a step on losses that are scaled by a number or (T); return the minimised scalar, gradients in ``grad``."""
         parts = self.weighting.parts
         parameters = dict(self.toy.named_parameters())
         parameters |= {f"the weighting's {name}": p for name, p in self.weighting.named_parameters()}
@@ -62,7 +62,7 @@ class Training:
         total = self.weighting.combine(losses * (scales if parts == 1 else scales[:, None]), self.toy.parameters_behind)
         written = [name for name, p in self.toy.named_parameters() if p.grad is not None]
         expect(not written, f"combine() writes .grad of {listed(written)}")
-        expect_scalar(total, "what combine() gives").backward()
+        expect_scalar(total, "the result of combine()").backward()
         self._move(parameters)
         if self.weighting.needs_losses_after_step:
             self.weighting.after_step((self.toy.losses()[self.order] * scales).detach())
@@ -79,11 +79,11 @@ class Training:
                 parameter -= 0.01 * parameter.grad
 
     def run(self, steps: int) -> list[dict[str, Tensor]]:
-        """Take steps; returns what each minimised, its gradients and, where there are some, its weights (T)."""
+        """Train some steps; return for each the minimised scalar, the gradients and, if there are any, the weights (T)."""
         seen: list[dict[str, Tensor]] = []
         for number in range(steps):
             torch.manual_seed(number)  # for methods that draw
-            step = {"what is minimised": self.step(1 + 0.2 * number)}
+            step = {"the result of combine()": self.step(1 + 0.2 * number)}
             step |= {
                 f"the gradient of {n}": p.grad.clone() for n, p in self.toy.named_parameters() if p.grad is not None
             }

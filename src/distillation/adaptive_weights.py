@@ -1,4 +1,4 @@
-"""Weights of teachers that follow what the student can still learn from each."""
+"""Weights of teachers that follow the ratio of the student's loss to each teacher's."""
 
 from collections.abc import Sequence
 

@@ -154,6 +154,6 @@ def _check(build_adaptor: BuildAdaptor | SharedAdaptor, ladder: bool, inverted: 
     if inverted and isinstance(build_adaptor, SharedAdaptor):
         raise UserError(
             "adaptor=shared does not go with distillation.inverted=true",
-            "each teacher's feature comes with weights of its own",
+            "an inverted projection needs an adaptor of its own for each teacher",
             "adaptor=linear",
         )

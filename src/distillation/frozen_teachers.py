@@ -95,7 +95,7 @@ def _deepest(network: MultiTaskNetwork, levels: Collection[str]) -> str | None:
 
 
 def _use_batch_statistics(module: nn.Module) -> None:
-    """Take the running statistics away, so that BatchNorm normalises by the batch even in eval mode."""
+    """Remove the running statistics, so that BatchNorm normalises by the batch even in eval mode."""
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.track_running_stats = False

@@ -55,7 +55,7 @@ class Standardiser(nn.Module, ABC):
 
     @torch.no_grad()
     def close(self) -> None:
-        """Turn what was observed into buffers.
+        """Turn the observed statistics into buffers.
 
         Raises:
             ValueError: nothing was observed, or something that is not finite.

@@ -11,7 +11,7 @@ def drop_teachers(losses: Tensor, probability: float, generator: torch.Generator
     """Map the teachers' losses (T) to 1 for those that are kept and 0 for the others (T).
 
     Each is dropped with ``probability``, but the one with the largest loss (UNIC, Sariyildiz et al., ECCV 2024,
-    arXiv 2408.05088). Every process gets the same; a ``generator`` of one's own has to be alike on all.
+    arXiv 2408.05088). Every process gets the same, provided that ``generator`` is the same on all.
 
     Raises:
         UserError: a probability outside [0, 1].

@@ -53,12 +53,13 @@ def slots_of(part: Part) -> dict[str, Slot]:
 
 @cache
 def options_model(part: Part, given: tuple[str, ...]) -> type[BaseModel]:
-    """Make a model of a part's options, with the types, bounds and defaults of its signature."""
+    """Build a pydantic model of a part's options, with the types, bounds and defaults of its signature."""
     types, slots = annotations(part), slots_of(part)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(part).parameters.items():
         if name in given or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
-        kind = dict[str, Any] | None if name in slots else types.get(name, Any)
-        fields[name] = kind, ... if parameter.default is parameter.empty else parameter.default
+        required = parameter.default is parameter.empty
+        slot = dict[str, Any] | None if parameter.default is None else dict[str, Any]
+        fields[name] = slot if name in slots else types.get(name, Any), ... if required else parameter.default
     return create_model(part.__name__, __config__=STRICT, **fields)

@@ -36,7 +36,7 @@ class Registry:
         REGISTRIES[kind] = self
 
     def register(self, name: str | None = None, traits: Any = None) -> Callable[[P], P]:
-        """Make a function or class a part, under its own name in lower case unless ``name`` is given."""
+        """Register a function or class as a part, under its own name in lower case unless ``name`` is given."""
 
         def add(part: P) -> P:
             own = part.__module__.startswith(f"{self.package}.") or part.__module__ == self.package
@@ -136,7 +136,7 @@ REGISTRIES: dict[str, Registry] = {}
 
 
 def import_extensions(modules: Sequence[str]) -> None:
-    """Import modules of a user's own, which register their parts; raises UserError where one cannot be had."""
+    """Import modules of a user's own, which register their parts; raises UserError where that fails."""
     for module in modules:
         try:
             importlib.import_module(module)

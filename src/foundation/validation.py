@@ -138,7 +138,7 @@ def _wanted(error: ErrorDetails) -> str:
         "less_than_equal": "at most",
     }
     if kind in bounds:
-        return f"{bounds[kind]} {next(iter(context.values()))}"
+        return f"{bounds[kind]} {next(iter(context.values())):g}"
     if kind == "literal_error":
         choices = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return f"one of {', '.join(dict.fromkeys(choices))}"

@@ -56,9 +56,9 @@ class DualBalancing(GradientMethod):
         return self.latest
 
     def get_extra_state(self) -> dict[str, Tensor]:
-        """Give the averaged gradients to the state_dict."""
+        """Return the averaged gradients for the state_dict."""
         return {} if self.average is None else {"average": self.average}
 
     def set_extra_state(self, state: Any) -> None:
-        """Take the averaged gradients from a state_dict."""
+        """Restore the averaged gradients from a state_dict."""
         self.average = state.get("average")

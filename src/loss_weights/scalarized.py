@@ -8,7 +8,7 @@ import torch
 import torchjd.scalarization
 from pydantic import Field
 from torch import Tensor
-from torchjd.scalarization import Scalarizer
+from torchjd.scalarization import FAMO, Scalarizer
 
 from src.foundation.part_options import Slot
 from src.foundation.ranks import mean_over_ranks, same_on_every_rank
@@ -21,9 +21,11 @@ SMALLEST = 1e-8  # a loss of zero, such as that of a batch without valid pixels,
 
 SCALARIZERS = Registry("scalarizer", "src.loss_weights", given=("shape",))
 """All of TorchJD's scalarizers, under their own names."""
+# FAMO is told of the losses after each step, which loss_weights=famo does
+_OTHERS = (Scalarizer, FAMO)
 for _name in torchjd.scalarization.__all__:
     _class = getattr(torchjd.scalarization, _name)
-    if isclass(_class) and issubclass(_class, Scalarizer) and _class is not Scalarizer:
+    if isclass(_class) and issubclass(_class, Scalarizer) and _class not in _OTHERS:
         SCALARIZERS.add(_name, _class)
 
 

@@ -45,7 +45,7 @@ class TorchJdModule(Generic[Module]):
         return {key: torch.as_tensor(value).detach().clone() for key, value in _memory(self.module).items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Make the module remember ``state``."""
+        """Set the module's memory to ``state``."""
         if state:
             _remember(self.module, {key: value.cpu().clone() for key, value in state.items()})
 
@@ -102,14 +102,14 @@ def _remember(module: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 class SavesMemory:
-    """For a weighting with a ``torchjd`` method: puts what that remembers into the weighting's state_dict."""
+    """For a weighting with a ``torchjd`` method: keeps the method's memory in the weighting's state_dict."""
 
     torchjd: TorchJdModule[Any]
 
     def get_extra_state(self) -> dict[str, Tensor]:
-        """Give the method's memory to the state_dict."""
+        """Return the method's memory for the state_dict."""
         return self.torchjd.state()
 
     def set_extra_state(self, state: Any) -> None:
-        """Take the method's memory from a state_dict."""
+        """Restore the method's memory from a state_dict."""
         self.torchjd.restore(state)

@@ -75,7 +75,7 @@ def _parts(values: Tensor) -> Tensor:
 
 
 def _add_parts(sums: Tensor, more: Tensor) -> Tensor:
-    """Add parts to parts (3, ...) in float32: what rounding takes from one goes to the next smaller."""
+    """Add parts to parts (3, ...) in float32: the rounding error of one is added to the next smaller."""
     for _ in range(PARTS):
         total = sums + more
         # Knuth's TwoSum: the exact rounding error, unless a compiler reorders it

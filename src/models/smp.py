@@ -54,7 +54,7 @@ def smp_network(
     ``weights`` names pretrained encoder weights (such as ``imagenet``) and needs the network.
 
     Raises:
-        UserError: unknown architecture or encoder, weights that cannot be had, or an architecture
+        UserError: unknown architecture or encoder, unavailable weights, or an architecture
             whose decoder does not take a plain list of feature maps.
     """
     import segmentation_models_pytorch as smp  # takes seconds, and only these networks need it

@@ -57,7 +57,7 @@ def timm_network(
     ``weights`` is a file of its state_dict, or ``hub`` for timm's pretrained ones, which need the network.
 
     Raises:
-        UserError: no such network, one without intermediate features, or weights that cannot be had or do not fit.
+        UserError: no such network, one without intermediate features, or weights that are unavailable or do not fit.
     """
     model = _create(backbone, weights == "hub", dict(options or {}))
     if not hasattr(model, "forward_intermediates"):

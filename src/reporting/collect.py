@@ -30,7 +30,7 @@ def gain_column(task: str) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """What runs must share to stand in one table."""
+    """The settings that runs must share to be in one table."""
 
     dataset: str
     network: str
@@ -68,7 +68,7 @@ class Comparison:
 
 
 def usable(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Split runs into those whose tasks can be built here and a line of explanation for each other."""
+    """Return the runs whose tasks can be built here, and a line of explanation for each of the others."""
     kept, left_out = [], []
     for run in runs:
         try:

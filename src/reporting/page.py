@@ -46,7 +46,7 @@ def page(comparisons: Sequence[Comparison], pictures: int) -> str:
 
 
 def _section(comparison: Comparison, pictures: int) -> dict[str, Any]:
-    """Gather what section.html.jinja shows of a comparison."""
+    """Gather the values of section.html.jinja for a comparison."""
     setting = comparison.setting
     styles = {row.method: Style.of(i) for i, row in enumerate(comparison.rows)}
     history = {row.method: curves(row) for row in comparison.rows}

@@ -22,7 +22,7 @@ def run_directory(resume: str | None, parent: str) -> str:
 
 
 def start_anew() -> None:
-    """Let the next command of this process have a name of its own."""
+    """Forget the run's name, so that the next command of this process gets a new one."""
     os.environ.pop(NAME, None)
 
 

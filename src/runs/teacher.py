@@ -57,7 +57,7 @@ def with_levels(teacher: Teacher, levels: Any) -> Teacher:
 
 
 def teacher_from_run(run: Run, size: Any) -> Teacher:
-    """Take the network of a teacher's run directory; ``size`` is the student's images' height and width."""
+    """Return the teacher of a run directory; ``size`` is the student's images' height and width."""
     own = run.record["dataset"]["size"]
     return Teacher(
         str(run.path),
@@ -68,7 +68,7 @@ def teacher_from_run(run: Run, size: Any) -> Teacher:
 
 
 def teacher_from_file(name: str, path: Path, dataset: Mapping[str, Any]) -> Teacher:
-    """Take the network of a weights file, or of a checkpoint in the run directory that wrote it.
+    """Return the teacher of a weights file, or of a checkpoint in the run directory that wrote it.
 
     Raises:
         UserError: no such file, not one of this project, or a network of another task or other classes.
@@ -114,7 +114,7 @@ def read_size(key: str, size: Any) -> Size:
 
 
 def _from_checkpoint(name: str, path: Path, dataset: Mapping[str, Any]) -> Teacher:
-    """Take the network of a checkpoint, which the record of its run directory describes."""
+    """Return the teacher of a checkpoint, which the record of its run directory describes."""
     run = read_run(path.parent.parent)
     if not path.is_file() or run is None:
         raise UserError(

@@ -21,7 +21,7 @@ def read_entry(name: str, entry: Any) -> dict[str, Any] | None:
     if not isinstance(entry, Mapping) or not name.isidentifier() or hasattr(nn.ModuleDict(), name):
         raise UserError(
             f"teacher.{name}={entry} names no teacher",
-            "a name is a word that means nothing to a module of PyTorch, an entry is a path, none, or a mapping",
+            "a name is a word that is no attribute of torch.nn.ModuleDict, an entry is a path, none, or a mapping",
             f"teacher.{name}=RUN_DIRECTORY",
         )
     if entry.get("size") is not None:

@@ -75,7 +75,7 @@ class Depth(Task):
         return target * factor if self.inverse else target / factor
 
     def to_numpy(self, prediction: Tensor) -> np.ndarray:
-        """Take the map (H, W) of a prediction or target (1, H, W)."""
+        """Return the map (H, W) of a prediction or target (1, H, W)."""
         return prediction[0].float().cpu().numpy()
 
     def colorize(self, value: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ class Semantic(Task):
         return target
 
     def to_numpy(self, prediction: Tensor) -> np.ndarray:
-        """Take the most likely class (H, W) of logits (classes, H, W)."""
+        """Return the most likely class (H, W) of logits (classes, H, W)."""
         return prediction.argmax(0).cpu().numpy()
 
     def colorize(self, value: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def build_trainer(
         arguments: of ``pytorch_lightning.Trainer``; ``strategy`` may be a mapping of arguments of DDPStrategy.
         folder: the run directory.
         callbacks: the callbacks.
-        loggers: what logs beside metrics.csv.
+        loggers: loggers beside metrics.csv.
 
     Raises:
         UserError: Lightning does not take the arguments.

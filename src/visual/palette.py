@@ -7,7 +7,7 @@ Colour = tuple[int, int, int]
 
 
 def spread_colours(count: int) -> tuple[Colour, ...]:
-    """Give ``count`` distinct colours: hues a golden angle apart, in three strengths."""
+    """Return ``count`` distinct colours: hues a golden angle apart, in three strengths."""
     colours = []
     for i in range(count):
         saturation, value = ((0.65, 0.95), (0.9, 0.7), (0.45, 0.8))[i % 3]

@@ -65,7 +65,7 @@ def bars(title: str, entries: Sequence[Bar], signed: bool = True) -> Markup:
 
 
 def overlay(title: str, key: str, history: Mapping[str, Mapping[str, Curve]], styles: Mapping[str, Style]) -> Markup:
-    """Draw what methods logged under ``key``, a line each over epochs; nothing where none did at two epochs."""
+    """Draw each method's values of ``key`` as a line over epochs; nothing where no method has two values."""
     entries = [
         Line(method, number, logged[key], styles[method])
         for number, (method, logged) in enumerate(history.items())

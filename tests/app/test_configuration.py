@@ -27,7 +27,7 @@ def refused(workspace: Workspace, *arguments: str) -> str:
 
 
 def test_all_mistakes_are_told_at_once_with_what_was_probably_meant(workspace: Workspace) -> None:
-    said = refused(
+    output = refused(
         workspace, *STUDENT, "optimizer=adam", "adaptor=linera", "lr=0.1", "epochs=3", "+optimiser.foo=1", "seed=x",
         "dataset.source.train=1.5", "trainer.precision=bf16-true", "trainer.max_epoch=3",
     )  # fmt: skip
@@ -38,11 +38,11 @@ def test_all_mistakes_are_told_at_once_with_what_was_probably_meant(workspace: W
         "seed=x is not a whole number", "dataset.source.train=1.5 is not a whole number",
         "trainer.precision=bf16-true is not one of auto, 32-true", "there is no key trainer.max_epoch",
     ):  # fmt: skip
-        assert part in said
+        assert part in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (("+foo=1",), "there is no key foo"),
         (("+dataset.foo=1",), "there is no key dataset.foo"),
@@ -87,12 +87,12 @@ def test_all_mistakes_are_told_at_once_with_what_was_probably_meant(workspace: W
         (("tasks=[]",), "tasks"),
     ],
 )
-def test_what_is_wrong_in_itself(workspace: Workspace, arguments: tuple[str, ...], said: str) -> None:
-    assert said in refused(workspace, *NONE[:1], *arguments)
+def test_what_is_wrong_in_itself(workspace: Workspace, arguments: tuple[str, ...], expected: str) -> None:
+    assert expected in refused(workspace, *NONE[:1], *arguments)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         ((*STUDENT, "task=depth"), "task=depth would not change a student"),
         (("stage=teacher",), "stage=teacher needs a task"),
@@ -117,10 +117,12 @@ def test_what_is_wrong_in_itself(workspace: Workspace, arguments: tuple[str, ...
         ((*NONE, "protocol=best"), "dataset.validation=holdout"),
     ],
 )
-def test_what_contradicts_or_would_change_nothing(workspace: Workspace, arguments: tuple[str, ...], said: str) -> None:
+def test_what_contradicts_or_would_change_nothing(
+    workspace: Workspace, arguments: tuple[str, ...], expected: str
+) -> None:
     result = workspace.call("train", *TINY, *arguments)
     assert result.code == 1
-    assert said in result.out
+    assert expected in result.out
     assert "Traceback" not in result.out
     assert not workspace.runs()
 

@@ -62,8 +62,8 @@ def test_variants_are_compared_with_what_they_vary(workspace: Workspace) -> None
     assert set(flop) == {(stage, name) for stage in ("multi-task", "distilled") for name in ("", "kept", "wide")}
     assert flop["multi-task", "kept"] == flop["multi-task", ""] == flop["distilled", "kept"] < flop["distilled", ""]
     assert flop["multi-task", "wide"] > flop["multi-task", ""]
-    for said in ("distilled with kept runs at", "multi-task with wide runs at", "memmap, kept: distilling adds"):
-        assert said in result.out
+    for line in ("distilled with kept runs at", "multi-task with wide runs at", "memmap, kept: distilling adds"):
+        assert line in result.out
 
 
 @pytest.mark.parametrize(

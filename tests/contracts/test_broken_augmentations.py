@@ -32,6 +32,18 @@ class FlipsImagesOnly(Augmentation):
 
 
 @AUGMENTATIONS.register()
+class CropsImagesOnly(Augmentation):
+    """What is enlarged by 1.2 is the image alone."""
+
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        image = batch["image"]
+        theta = torch.tensor([[1 / 1.2, 0, 0], [0, 1 / 1.2, 0]]).expand(len(image), 2, 3)
+        grid = functional.affine_grid(theta, list(image.shape), align_corners=False)
+        cropped = functional.grid_sample(image, grid, align_corners=False)
+        return {name: value for name, value in batch.items() if name != "view"} | {"image": cropped}
+
+
+@AUGMENTATIONS.register()
 class Blends(Augmentation):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         out = {}
@@ -111,6 +123,7 @@ def test_an_augmentation_of_ones_own_holds() -> None:
     ("name", "seen"),
     [
         ("flips_images_only", {"moves_together": "a target that shows the image correlates with it by"}),
+        ("crops_images_only", {"moves_together": "a target that shows the image correlates with it by"}),
         ("blends", {"labels_are_not_blended": "of labels 0 and 2 come"}),
         ("reveals", {"invalid_stays": "4608 pixels of semantic have a label"}),
         ("draws_elsewhere", {"global_generator": "image, drawn again from seed 0: "}),

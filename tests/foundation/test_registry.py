@@ -144,7 +144,7 @@ def test_what_is_no_name_names_nothing(known: Any, name: Any) -> None:
         ("radius", float("nan"), "shape.radius=nan is not a finite number"),
         ("radius", float("inf"), "shape.radius=inf is not a finite number"),
         ("radius", -float("inf"), "shape.radius=-inf is not a finite number"),
-        ("radius", 0, "shape.radius=0 is not above 0.0"),
+        ("radius", 0, "shape.radius=0 is not above 0"),
         ("dots", 2.0, "shape.dots=2.0 is not a whole number"),
         ("dots", "2", "shape.dots=2 is not a whole number"),
         ("dots", True, "shape.dots=true is not a whole number"),

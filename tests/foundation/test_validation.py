@@ -84,7 +84,7 @@ def test_every_mistake_is_told_and_nothing_is_read() -> None:
     room, wrong = validated(Room, values, known=KNOWN)
     assert room is None
     assert sorted(error.what for error in wrong) == [
-        "lamp.watts=0 is not above 0.0",
+        "lamp.watts=0 is not above 0",
         "size.1=4 is not a whole number",
         "there is no key lamp.bulb",
         "there is no key nme",

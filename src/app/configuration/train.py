@@ -31,7 +31,7 @@ class Dataset(Section):
     resident: Annotated[bool, Field(description="keep all data on the device")]
     validation: Annotated[
         Literal["test", "holdout", "none"],
-        Field(description="what is validated on: test (logged, never selected on), a held-out share of train, nothing"),
+        Field(description="validation split: test (logged, never selected on), a held-out share of train, or none"),
     ]
     holdout: Annotated[float, Field(gt=0, lt=1, description="share of train that validation=holdout holds out")]
     source: Annotated[Part, PartOf("source"), Field(description="where `prepare` takes the frames from")]
@@ -99,7 +99,7 @@ class TrainConfig(Section):
     dataset: Dataset
     model: Annotated[Part, PartOf("model"), Field(description="the network")]
     distillation: Annotated[Part, PartOf("distillation"), Field(description="how the student learns from teachers")]
-    adaptor: Annotated[Part, PartOf("adaptor"), Field(description="what maps student features to teachers'")]
+    adaptor: Annotated[Part, PartOf("adaptor"), Field(description="maps student features to teachers'")]
     distance: Annotated[Part, PartOf("distance"), Field(description="how adapted and teacher features are compared")]
     loss_weights: Annotated[Part, PartOf("loss_weights"), Field(description="how task losses are combined")]
     optimiser: Annotated[Part, PartOf("optimiser"), Field(description="the network's optimiser")]

@@ -73,7 +73,7 @@ class Trainer(Section):
     others: Annotated[dict[str, Any], OpenMap(), Field(description="any other argument of pytorch_lightning.Trainer")]
 
     def arguments(self) -> dict[str, Any]:
-        """Give the arguments that are set, for pytorch_lightning.Trainer."""
+        """Return the arguments that are set, for pytorch_lightning.Trainer."""
         named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "others"}
         if isinstance(self.strategy, Strategy):
             named["strategy"] = {field.name: getattr(self.strategy, field.name) for field in fields(self.strategy)}

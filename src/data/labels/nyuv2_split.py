@@ -18,7 +18,7 @@ _TEST = """
 
 
 def official_split() -> dict[str, list[int]]:
-    """Give the 1-based frame numbers of ``train`` and ``test``, ascending, as in the official ``splits.mat``."""
+    """Return the 1-based frame numbers of ``train`` and ``test``, ascending, as in the official ``splits.mat``."""
     test = [number for span in _TEST.split() for number in _expand(span)]
     return {"train": sorted(set(range(1, FRAMES + 1)) - set(test)), "test": test}
 

@@ -1,4 +1,4 @@
-"""What a source of frames is, and how its frames are brought to another size."""
+"""The interface of a source of frames, and how its frames are resized."""
 
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class Source(Protocol):
     """Frames to pack; it is pickled into worker processes, so it opens files only when it reads.
 
     Attributes:
-        description: what it is and where, one line; two sources of the same description make the same store.
+        description: its kind and place, one line; two sources of the same description make the same store.
         labels: label sets by modality.
         units: units by modality.
     """

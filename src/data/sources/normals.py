@@ -25,7 +25,7 @@ class Intrinsics:
     width: int
 
     def rays(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Give x / z of every column (1, W) and y / z of every row (H, 1), y down, after scaling the image."""
+        """Return x / z of every column (1, W) and y / z of every row (H, 1), y down, after scaling the image."""
         x = ((np.arange(width) + 0.5) * self.width / width - 0.5 - self.cx) / self.fx
         y = ((np.arange(height) + 0.5) * self.height / height - 0.5 - self.cy) / self.fy
         return x[None, :], y[:, None]
@@ -72,7 +72,7 @@ def normals_from_depth(depth: np.ndarray, camera: Intrinsics = NYUV2_CAMERA, ste
 
 
 def _windows(shape: tuple[int, ...], reach: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give rows (H, 1) and columns (1, W) of the centres of nine windows that hold a pixel, its own first."""
+    """Yield rows (H, 1) and columns (1, W) of the centres of nine windows that hold a pixel, its own first."""
     for dy, dx in sorted(product((-reach, 0, reach), repeat=2), key=lambda move: abs(move[0]) + abs(move[1])):
         rows = np.clip(np.arange(shape[0]) + dy, 0, shape[0] - 1)[:, None]
         yield rows, np.clip(np.arange(shape[1]) + dx, 0, shape[1] - 1)[None, :]

@@ -1,4 +1,4 @@
-"""What a distance is, and in which precision it gets its features."""
+"""The interface of a distance, and the precision of the features that it gets."""
 
 from collections.abc import Callable
 from functools import partial

@@ -34,7 +34,7 @@ class FeatureProbe(pl.Callback):
     in here may wait for the others.
 
     Args:
-        folder: the run directory; its metrics.csv has the values of the epochs that a resumed run has behind it.
+        folder: the run directory; its metrics.csv has the values of the epochs before a resumed run's first.
         every: epochs between probes.
         images: how many training images are probed, in one batch.
     """
@@ -45,7 +45,7 @@ class FeatureProbe(pl.Callback):
         self.curves: dict[str, Curve] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Take over the curves of the epochs that a resumed run has behind it."""
+        """Restore the curves of the epochs before a resumed run's first."""
         self.curves = {}
         for key, epoch, value in logged_values(self.history):
             if key.startswith(PREFIX) and epoch <= trainer.current_epoch:

@@ -24,7 +24,7 @@ class History(pl.Callback):
         self.validated = False
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Take over the rows of the epochs that a resumed run has behind it."""
+        """Restore the rows of the epochs before a resumed run's first."""
         self.rows = [row for row in read_history(self.path) if int(row["epoch"]) < trainer.current_epoch]
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
