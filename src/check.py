@@ -1,15 +1,13 @@
 """Check parts, such as ones of your own, against their contracts: python -m src.check task=depth."""
 
 import sys
+from collections import Counter
 
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.commands import CheckConfig
 from src.contracts.kinds import CONTRACTS
 from src.contracts.parts import find_parts
-
-COUNTED = {"ok": "properties hold", "note": "worth a note", "does not hold": "do not hold"}
-"""What is counted in the end, by verdict."""
 
 
 def check(invocation: Invocation[CheckConfig]) -> None:
@@ -21,7 +19,7 @@ def check(invocation: Invocation[CheckConfig]) -> None:
         for finding in CONTRACTS[part.group].findings(part.config, invocation.trace):
             print(finding, flush=True)
             verdicts.append(finding.verdict)
-    print(", ".join(f"{verdicts.count(verdict)} {words}" for verdict, words in COUNTED.items() if verdict in verdicts))
+    print("properties: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(verdicts).items()))
     if "does not hold" in verdicts:
         sys.exit(1)
 

@@ -18,7 +18,7 @@ LONGEST = 300
 S = TypeVar("S")
 Check = Callable[[S], str | None]
 """Checks a property of a subject: raises DoesNotHoldError, or returns a remark."""
-Verdict = Literal["ok", "note", "does not hold"]
+Verdict = Literal["ok", "note", "does not hold", "not checked"]
 
 
 class DoesNotHoldError(Exception):
@@ -36,7 +36,7 @@ class Finding:
     Args:
         name: short name of the property.
         expected: the property, as a sentence.
-        verdict: whether it holds; a note is not a failure.
+        verdict: whether it holds; a note is not a failure, and some need others to hold before they can be checked.
         seen: what was seen; a remark where the property holds.
         stated_in: file, line and name of the code that states the property.
     """
@@ -49,10 +49,10 @@ class Finding:
 
     def __str__(self) -> str:
         """Format a property that holds in one line; otherwise add what was seen and where the contract is."""
-        if self.verdict == "ok":
-            return f"  ok             {self.expected}" + (f" ({self.seen})" if self.seen else "")
-        lines = (f"  {self.verdict:<13}  {self.expected}", f"seen:     {self.seen}", f"contract: {self.stated_in}")
-        return f"\n{'':17}".join(lines)
+        line = f"  {self.verdict:<13}  {self.expected}"
+        if self.verdict in ("ok", "not checked"):
+            return f"{line} ({self.seen})" if self.seen else line
+        return f"\n{'':17}".join((line, f"seen:     {self.seen}", f"contract: {self.stated_in}"))
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,11 @@ class Property(Generic[S]):
     stated_in: Any
     note: bool = False
     required: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The property, as a sentence."""
+        return " ".join((inspect.getdoc(self.check) or self.check.__name__).split())
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,8 @@ class Contract(Generic[S]):
         for number, one in enumerate(self.properties if subjects else [], start=1):
             finding = _finding(one, subjects[0], number, trace)
             yield finding
-            left = len(self.properties) - number
-            if one.required and left and finding.verdict == "does not hold":
-                seen = f"{left} more properties cannot be checked"
-                yield Finding("rest", "Every property can be checked", "does not hold", seen, finding.stated_in)
+            if one.required and finding.verdict == "does not hold":
+                yield from (_not_checked(other) for other in self.properties[number:])
                 return
 
 
@@ -128,8 +131,11 @@ def _finding(one: Property[S], subject: S, seed: int, trace: bool) -> Finding:
         if trace and not isinstance(error, DoesNotHoldError):
             traceback.print_exc()
         seen = in_a_line(error)
-    sentence = " ".join((inspect.getdoc(one.check) or one.check.__name__).split())
-    return Finding(one.check.__name__, sentence, verdict, seen, where_stated(one.stated_in))
+    return Finding(one.check.__name__, one.sentence, verdict, seen, where_stated(one.stated_in))
+
+
+def _not_checked(one: Property[S]) -> Finding:
+    return Finding(one.check.__name__, one.sentence, "not checked", "", where_stated(one.stated_in))
 
 
 def where_stated(stated_in: Any) -> str:

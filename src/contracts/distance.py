@@ -51,10 +51,9 @@ def not_negative(subject: DistanceSubject) -> None:
     """It is not negative, for small and large features"""
     adapted, teacher = _features()
     for scale in (1.0, 1e3, 1e-3):
-        distance = expect_scalar(
-            subject.distance(adapted * scale, teacher), f"the distance of a feature scaled by {scale:g}"
-        )
-        expect(distance >= 0, f"it is {distance.item():.4g} for an adapted feature scaled by {scale:g}")
+        what = f"the distance of an adapted feature scaled by {scale:g}"
+        distance = expect_scalar(subject.distance(adapted * scale, teacher), what)
+        expect(distance >= 0, f"{what} is {distance.item():.4g}")
 
 
 @DISTANCE.property(InFloat32.forward, note=True)

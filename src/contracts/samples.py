@@ -1,4 +1,4 @@
-"""Tiny made-up inputs: what a store holds, targets, and tasks and networks to go with a subject."""
+"""Tiny random inputs: stored labels, targets and batches, with tasks and networks for parts that need some."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -48,11 +48,10 @@ def rescale_by_one(subject: TaskSubject) -> None:
 @TASK.property(Task)
 def invalid_stays(subject: TaskSubject) -> None:
     """hflip() and rescale() keep `invalid`"""
-    scales = torch.linspace(1, 1.5, len(subject.sample.empty))
-    for name, after in (
-        ("hflip", subject.task.hflip(subject.sample.empty)), ("rescale", subject.task.rescale(subject.sample.empty, scales))
-    ):  # fmt: skip
-        expect(invalid_pixels(subject.task, after).all(), f"{name}() returns values other than {subject.task.invalid}")
+    task, empty = subject.task, subject.sample.empty
+    scales = torch.linspace(1, 1.5, len(empty))
+    for name, after in (("hflip", task.hflip(empty)), ("rescale", task.rescale(empty, scales))):
+        expect(invalid_pixels(task, after).all(), f"{name}() returns values other than {task.invalid}")
 
 
 def _metrics(subject: TaskSubject, raw: Tensor, images: int) -> dict[str, Tensor]:
@@ -89,12 +88,8 @@ def metrics_pass_over_unlabelled(subject: TaskSubject) -> None:
     """metrics() do not depend on predictions where there is no label"""
     one, other = (_metrics(subject, raw, 2) for raw in (subject.sample.raw, subject.changed_where_unlabelled))
     for name, value in one.items():
-        expect_equal(
-            torch.as_tensor(other[name]),
-            torch.as_tensor(value),
-            f"{name} after a change of those predictions",
-            ROUNDING,
-        )
+        what = f"{name} after a change of those predictions"
+        expect_equal(torch.as_tensor(other[name]), torch.as_tensor(value), what, ROUNDING)
 
 
 @TASK.property(Task.colorize)
@@ -116,10 +111,8 @@ def error_map(subject: TaskSubject) -> None:
     error = subject.task.error(subject.task.activate(subject.sample.raw)[0], subject.sample.target[0])
     unlabelled = subject.sample.unlabelled[0].numpy()
     expect_shape(error, unlabelled.shape, "the map")
-    expect(
-        np.isfinite(error).all() and error.min() >= 0 and error.max() <= 1,
-        f"it ranges from {error.min():.3g} to {error.max():.3g}",
-    )
+    inside = np.isfinite(error).all() and error.min() >= 0 and error.max() <= 1
+    expect(inside, f"it ranges from {error.min():.3g} to {error.max():.3g}")
     expect(not error[unlabelled].any(), f"it is up to {error[unlabelled].max():.3g} where there is no label")
 
 

@@ -51,7 +51,7 @@ class Training:
         self.steps = 0
 
     def step(self, scale: float | Tensor = 1.0) -> Tensor:
-        """Train a step on losses that are scaled by a number or (T); return the minimised scalar, gradients in ``grad``."""
+        """Train a step on scaled losses (T) and return the minimised scalar; gradients stay in ``grad``."""
         parts = self.weighting.parts
         parameters = dict(self.toy.named_parameters())
         parameters |= {f"the weighting's {name}": p for name, p in self.weighting.named_parameters()}
@@ -79,7 +79,7 @@ class Training:
                 parameter -= 0.01 * parameter.grad
 
     def run(self, steps: int) -> list[dict[str, Tensor]]:
-        """Train some steps; return for each the minimised scalar, the gradients and, if there are any, the weights (T)."""
+        """Train some steps; return the minimised scalar, gradients and, if there are any, weights (T) of each."""
         seen: list[dict[str, Tensor]] = []
         for number in range(steps):
             torch.manual_seed(number)  # for methods that draw

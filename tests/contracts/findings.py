@@ -1,4 +1,4 @@
-"""What was found of a part, for tests."""
+"""Findings of contracts, for tests."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -8,11 +8,11 @@ from src.contracts.base import Finding
 from src.contracts.kinds import CONTRACTS
 
 SLOW = ("exports",)
-"""Notes that take longer than all else together."""
+"""Properties that take longer than all others together."""
 
 
 def quick(group: str, config: Mapping[str, Any], only: Collection[str] = ()) -> list[Finding]:
-    """Look at a part's properties, or at those in ``only``, but never at the slow ones."""
+    """Check a part's properties, or only some of them, but not the slow ones."""
     contract = CONTRACTS[group]
     names = [one.check.__name__ for one in contract.properties]
     kept = [name for name in only or names if name not in SLOW]
@@ -21,17 +21,17 @@ def quick(group: str, config: Mapping[str, Any], only: Collection[str] = ()) -> 
     )
 
 
-def look(group: str, target: str, **options: Any) -> list[Finding]:
-    """Look at a part of a group (of a dataset, at its source)."""
+def check(group: str, target: str, **options: Any) -> list[Finding]:
+    """Check a registered part of a group; of a dataset, its source."""
     config = {"_target_": target, **options}
     return quick(group, {"source": config} if group == "dataset" else config)
 
 
 def broken(group: str, target: str, **options: Any) -> dict[str, str]:
-    """What was seen of each property that does not hold, by its name."""
-    return told(look(group, target, **options))
+    """Return what was seen of each property that does not hold, by name."""
+    return failures(check(group, target, **options))
 
 
-def told(findings: list[Finding]) -> dict[str, str]:
-    """What was seen of each property that does not hold, by its name."""
+def failures(findings: list[Finding]) -> dict[str, str]:
+    """Return what was seen of each property that does not hold, by name."""
     return {f.name: f.seen for f in findings if f.verdict == "does not hold"}

@@ -122,19 +122,19 @@ def test_an_augmentation_of_ones_own_holds() -> None:
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("flips_images_only", {"moves_together": "a target that shows the image correlates with it by"}),
-        ("crops_images_only", {"moves_together": "a target that shows the image correlates with it by"}),
-        ("blends", {"labels_are_not_blended": "of labels 0 and 2 come"}),
+        ("flips_images_only", {"moves_together": "an image and a target that showed the same correlate by"}),
+        ("crops_images_only", {"moves_together": "an image and a target that showed the same correlate by"}),
+        ("blends", {"labels_are_not_blended": "of labels 0 and 2 it makes"}),
         ("reveals", {"invalid_stays": "4608 pixels of semantic have a label"}),
-        ("draws_elsewhere", {"global_generator": "image, drawn again from seed 0: "}),
-        ("crops", {"keeps_shapes": "image is float32 (3, 3, 32, 47), and was float32 (3, 3, 32, 48)", "rest": ""}),
-        ("loses_targets", {"keeps_shapes": "it gives image for image, semantic, depth, normal", "rest": ""}),
+        ("draws_elsewhere", {"global_generator": "image drawn twice from seed 0: "}),
+        ("crops", {"keeps_shapes": "image is float32 (3, 3, 32, 47), and was float32 (3, 3, 32, 48)"}),
+        ("loses_targets", {"keeps_shapes": "it returns image of image, semantic, depth, normal"}),
         (
             "counts_one_view",
-            {"views_are_counted": "an image that has view 0 twice: ", "views_are_those_of_the_cache": ""},
+            {"views_are_counted": "two images with view 0: ", "views_are_those_of_the_cache": ""},
         ),
         ("upside_down", {"views_are_those_of_the_cache": "the second view, and its mirror image: "}),
-        ("keeps_the_view", {"views_are_counted": "`view` is there although views are not counted"}),
+        ("keeps_the_view", {"views_are_counted": "there is a `view`, but no count of views"}),
     ],
 )
 def test_a_mistake_in_an_augmentation_is_told(name: str, seen: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ from src.distillation.base import (
 )
 from src.distillation.setup import Setup
 from src.models.base import Features, MultiTaskNetwork
-from tests.contracts.findings import broken, quick, told
+from tests.contracts.findings import broken, failures, quick
 
 OFFLINE = Traits(needs_trained_teachers=True, aligns_features=True, trains_networks=False, static_graph=True)
 
@@ -170,22 +170,22 @@ def test_a_regime_of_ones_own_holds() -> None:
     ("kind", "seen"),
     [
         ("DeclaresNothing", {"builds": "its traits are None, not Traits(...)"}),
-        ("SaysThatItTrains", {"declares": "trains_networks=True beside 0 parameters"}),
+        ("SaysThatItTrains", {"declares": "trains_networks=True and has 0 parameters"}),
         ("LeavesThemTraining", {"teachers_stay": "0.trunk.encoder.0.0.1.running_mean, "}),
-        ("CarriesThemAlong", {"teachers_stay": "would be in every checkpoint"}),
+        ("CarriesThemAlong", {"teachers_stay": "of its state_dict belong to teachers"}),
         ("TeachesTheTeachers", {"teachers_stay": "0.trunk.encoder.0.0.0.weight, "}),
-        ("KeepsLossesApart", {"losses_are_scalars": "semantic is float32 (2,), no scalar ()"}),
-        ("TeachesNobody", {"student_is_taught": "the loss semantic does not move the student"}),
+        ("KeepsLossesApart", {"losses_are_scalars": "semantic is float32 (2,), not a scalar"}),
+        ("TeachesNobody", {"student_is_taught": "the loss semantic has none"}),
         ("ForgetsItsCount", {"saves_and_restores": "the loss semantic in a later step: 1 of 1 values differ"}),
         ("LearnsFromLooking", {"nothing_is_learned_without_autograd": "seen: 1 of 1 values differ, by up to 1"}),
         ("DividesByTheLoss", {"tasks_without_labels": "the gradient by "}),
-        ("HasAnIdleAdaptor", {"everything_learns": "no gradient by idle.weight, idle.bias"}),
-        ("DropsAtRandom", {"everything_learns": "no gradient by "}),
+        ("HasAnIdleAdaptor", {"everything_learns": "no gradient for idle.weight, idle.bias"}),
+        ("DropsAtRandom", {"everything_learns": "no gradient for "}),
     ],
 )
 def test_a_mistake_in_a_regime_is_told(kind: str, seen: dict[str, str]) -> None:
     known = [name for name in seen if name != "builds"]
-    found = told(quick("distillation", {"_target_": f"{__name__}.{kind}"}, known))
+    found = failures(quick("distillation", {"_target_": f"{__name__}.{kind}"}, known))
     assert set(found) == set(seen), found
     for key, words in seen.items():
         assert words in found[key], found[key]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from src.loss_weights.base import LOSS_WEIGHTS, LossWeighting, Parameters
-from tests.contracts.findings import broken, look
+from tests.contracts.findings import broken, check
 
 
 @LOSS_WEIGHTS.register()
@@ -111,26 +111,26 @@ class NoWeighting:
 
 
 def test_a_weighting_of_ones_own_holds() -> None:
-    assert {f.name: f.seen for f in look("loss_weights", f"{__name__}.inverse") if f.verdict != "ok"} == {}
+    assert {f.name: f.seen for f in check("loss_weights", f"{__name__}.inverse") if f.verdict != "ok"} == {}
 
 
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("forgets", {"saves_and_restores": "what is minimised in a later step: 1 of 1 values differ"}),
-        ("forgets_the_epoch", {"saves_and_restores": "what is minimised in a later step: 1 of 1 values differ"}),
-        ("keeps_losses_apart", {"combines": "what combine() gives is float32 (3,), no scalar ()", "rest": "8 more"}),
-        ("leaves_one_out", {"every_task_counts": "semantic does not move shared parameters"}),
+        ("forgets", {"saves_and_restores": "the result of combine() in a later step: 1 of 1 values differ"}),
+        ("forgets_the_epoch", {"saves_and_restores": "the result of combine() in a later step: 1 of 1 values differ"}),
+        ("keeps_losses_apart", {"combines": "the result of combine() is float32 (3,), not a scalar"}),
+        ("leaves_one_out", {"every_task_counts": "semantic does not reach shared parameters"}),
         (
             "geometric_mean",
             {"a_task_without_labels": "of the gradient of layer are NaN", "no_labels_at_all": ""},
         ),
-        ("normalised", {"no_labels_at_all": "what combine() gives is nan"}),
+        ("normalised", {"no_labels_at_all": "the result of combine() is nan"}),
         ("for_three_tasks", {"one_task": "raised IndexError: index 1 is out of bounds"}),
-        ("calls_backward", {"combines": "combine() writes .grad of layer, alone, heads", "rest": ""}),
+        ("calls_backward", {"combines": "combine() writes .grad of layer, alone, heads"}),
         ("tells_one_weight", {"weights_are_told": "weights() is float32 (), not (3,)"}),
-        ("learns_nothing", {"everything_learns": "scales gets none"}),
-        ("no_weighting", {"combines": "it is a NoWeighting, which is no LossWeighting", "rest": ""}),
+        ("learns_nothing", {"everything_learns": "no gradient for scales"}),
+        ("no_weighting", {"combines": "it is a NoWeighting, not a LossWeighting"}),
     ],
 )
 def test_a_mistake_in_a_weighting_is_told(name: str, seen: dict[str, str]) -> None:
@@ -141,5 +141,5 @@ def test_a_mistake_in_a_weighting_is_told(name: str, seen: dict[str, str]) -> No
 
 
 def test_a_weighting_that_minds_the_order_is_a_note() -> None:
-    notes = {f.name: f.verdict for f in look("loss_weights", f"{__name__}.minds_the_order") if f.verdict != "ok"}
+    notes = {f.name: f.verdict for f in check("loss_weights", f"{__name__}.minds_the_order") if f.verdict != "ok"}
     assert notes == {"order_of_tasks": "note"}

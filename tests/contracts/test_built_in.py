@@ -10,7 +10,7 @@ from src.app.conf import option, options
 from src.contracts.kinds import CONTRACTS
 from src.contracts.parts import find_parts
 from src.foundation.errors import UserError
-from tests.contracts.findings import quick, told
+from tests.contracts.findings import failures, quick
 from tests.data.cityscapes import data as cityscapes
 from tests.data.nyuv2.data import write_mat, write_mtan, write_pictures
 
@@ -47,7 +47,7 @@ def config_of(group: str, name: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_contract(group: str, name: str, given: dict[str, Any]) -> None:
-    found = told(quick(group, config_of(group, name, given)))
+    found = failures(quick(group, config_of(group, name, given)))
     if "balancing" in found.get("builds", ""):
         pytest.skip("needs the extra `balancing`")
     known = BROKEN.get(f"{group}={name}", {})
@@ -116,5 +116,5 @@ def test_networks_are_exported() -> None:
 
 
 def test_what_is_asked_for_of_several_parts_is_refused() -> None:
-    with pytest.raises(UserError, match="options are of a single part"):
+    with pytest.raises(UserError, match="options belong to a single part"):
         find_parts({"adaptor": "linear", "distance": "l1"}, {"rank": 4})

@@ -18,19 +18,19 @@ def test_parts_that_hold_end_with_0(workspace: Workspace) -> None:
         "task=depth", "adaptor=linear", f"distance={OWN}.chamfer", lines[-1],
     ]  # fmt: skip
     assert all(line.startswith("  ok  ") for line in lines if line.startswith(" "))
-    assert lines[-1] == f"{len(lines) - 4} properties hold"
+    assert lines[-1] == f"properties: {len(lines) - 4} ok"
 
 
 @pytest.mark.parametrize(
     ("asked", "expected", "seen", "contract"),
     [
-        ("distance=per_pixel", "It is a finite float32 scalar", "the distance is float32 (3, 5, 7), no scalar ()",
+        ("distance=per_pixel", "It returns a finite float32 scalar", "the distance is float32 (3, 5, 7), not a scalar",
          "src/distillation/distances/precision.py"),
-        ("adaptor=misspelt", "It is built from its options", "raised TypeError: ",
+        ("adaptor=misspelt", "It can be built from its options", "raised TypeError: ",
          "src/distillation/adaptors/base.py"),
-        ("task=unflipped", "hflip() moves every pixel to its mirrored place", "pixels do not have their mirror image's",
+        ("task=unflipped", "hflip() moves every pixel to its mirrored position", "pixels are not those of the mirrored",
          "src/tasks/base.py"),
-        ("augmentation=flips_the_image", "Image and targets move together", "a target that shows the image correlates",
+        ("augmentation=flips_the_image", "It moves image and targets together", "a target that showed the same",
          "src/data/transforms/base.py"),
         ("model=with_a_spare_layer", "Every parameter gets a finite gradient", "trunk.spare.weight is not used",
          "src/models/base.py"),
@@ -47,7 +47,8 @@ def test_a_mistake_is_told_with_what_was_seen_and_where_the_contract_is(
     assert lines[place + 1].startswith("                 seen:     ")
     assert seen in lines[place + 1]
     assert lines[place + 2].startswith(f"                 contract: {contract}:")
-    assert " do not hold" in lines[-1]
+    assert lines[-1].startswith("properties: ")
+    assert " does not hold" in lines[-1]
     assert "Traceback" not in result.out
 
 
@@ -57,7 +58,7 @@ def test_the_trace_of_an_exception_is_shown_on_request(workspace: Workspace, mon
     assert result.code == 1
     assert "Traceback" in result.out
     assert "kernel=1" in result.out
-    assert "  does not hold  It is built from its options" in result.out
+    assert "  does not hold  It can be built from its options" in result.out
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_the_trace_of_an_exception_is_shown_on_request(workspace: Workspace, mon
         (("distance=my_package.mine",), ("'extensions=[my_package]'",)),
         (("adaptor=low_rank", "options={rnk: 4}"), ("there is no key options.rnk", "mend: options.rank=4")),
         (("adaptor=low_rank", "options={rank: 0}"), ("options.rank=0 is not at least 1",)),
-        (("adaptor=low_rank", "distance=l1", "options={rank: 4}"), ("options are of a single part",)),
+        (("adaptor=low_rank", "distance=l1", "options={rank: 4}"), ("options belong to a single part",)),
         (("model=small", "model.filters=[4,6]"), ("model={filters: [4, 6]} is not text",)),
         (("adapter=linear",), ("there is no key adapter", "mend: adaptor=linear")),
     ],
@@ -115,3 +116,9 @@ def test_other_commands_have_no_such_groups(workspace: Workspace) -> None:
     result = workspace.call("evaluate", "model=small")
     assert result.code == 1
     assert "there is no key model" in result.out
+
+
+def test_what_cannot_be_checked_without_another_property_is_listed(workspace: Workspace) -> None:
+    result = workspace.call("check", EXTENSION, f"distance={OWN}.per_pixel")
+    assert "  not checked    It is not negative, for small and large features" in result.out.splitlines()
+    assert result.out.splitlines()[-1] == "properties: 1 ok, 1 does not hold, 6 not checked"
