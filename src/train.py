@@ -113,6 +113,9 @@ def _fit(run: Assembled, folder: Path, record: Record) -> None:
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         raise
+    except Exception as error:
+        error.add_note("If it is in a part of your own: python -m src.check GROUP=NAME says what does not hold.")
+        raise
     finally:
         if trainer.is_global_zero and status != "finished":
             _leave_usable(run, folder, record, status)

@@ -19,7 +19,7 @@ from src.data.store.pack import pack_if_missing
 from src.data.transforms.base import AUGMENTATIONS, Augmentation
 from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.base import REGIMES, Distillation
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 from src.distillation.setup import Setup
 from src.foundation.errors import UserError
 from src.foundation.hardware import choose_precision

@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -64,6 +66,8 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
             return command(Invocation(read_checked(kind, values, overrides, rules), values, overrides, trace))
         except Exception as error:
             _end(error, trace)
+        finally:
+            _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
 
     register_task_lists()
     if wants_help(sys.argv[1:]):
@@ -112,6 +116,12 @@ def _checked_arguments(config_name: str, kind: type[Any], arguments: Sequence[st
     return line.rewritten
 
 
+def _remove_if_empty(folder: Path) -> None:
+    """Remove the folder that Hydra made for a run which then wrote nothing into it."""
+    if folder.is_dir() and folder != Path.cwd() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def _end(error: Exception, trace: bool) -> NoReturn:
     """End the command with a plain message for a user's mistake, or raise the error again."""
     message = plain_words(error)
@@ -127,6 +137,8 @@ def plain_words(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, UserError) or type(link).__name__ in TOLD_PLAINLY:
             return str(link)
+    if isinstance(chain[0], yaml.YAMLError):
+        return "a configuration is no valid YAML: " + " ".join(str(error).split())
     if not isinstance(chain[0], HydraException | OmegaConfBaseException):
         return None
     missing = "hydra/launcher/submitit" in str(error)

@@ -81,7 +81,7 @@ def takes(annotation: Any, marks: Sequence[Any] = ()) -> str:
     if origin is Annotated:
         return takes(inner[0], inner[1:])
     if origin is Literal:
-        return " | ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in inner)
+        return " | ".join(dict.fromkeys(str(v).lower() if isinstance(v, bool) else str(v) for v in inner))
     if origin in (Union, UnionType):
         return " | ".join(dict.fromkeys(filter(None, map(takes, inner))))
     if origin is tuple:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
@@ -12,6 +13,7 @@ from hydra.errors import HydraException
 
 from src.app.conf import CONF, options, usual_options
 from src.foundation.errors import UserError
+from src.foundation.registry import REGISTRIES
 from src.foundation.validation import nearest
 
 ASIDE = "aside"
@@ -40,7 +42,10 @@ def read_command_line(arguments: Sequence[str], config_name: str = "train") -> C
     Raises:
         UserError: an override that cannot be parsed.
     """
-    given = get_args_parser().parse_known_args(list(arguments))[0].overrides
+    options_of_hydra = get_args_parser().parse_known_args(list(arguments))[0]
+    given, folder = options_of_hydra.overrides, options_of_hydra.config_dir
+    if folder and not Path(folder).is_dir():
+        raise UserError(f"--config-dir={folder} is no folder", "it holds the yamls of parts of your own")
     try:
         parsed = OverridesParser.create().parse_overrides(given)
     except HydraException as error:
@@ -97,15 +102,20 @@ def _unknown_options(override: Override) -> Iterator[UserError]:
         for name in value if isinstance(value, list) else [value]:
             text = str(getattr(name, "text", name))
             if name is not None and text not in known and "/" not in text and not _in_search_path(text, group):
-                meant = nearest(text, known)
-                yield UserError(
-                    f"{group}={text} is unknown",
-                    f"options of {group} are {', '.join(known)}",
-                    f"{group}={meant}" if meant else "",
-                )
+                yield _unknown_option(group, text, known)
+
+
+def _unknown_option(group: str, name: str, known: Sequence[str]) -> UserError:
+    """Return an error that names the option that was probably meant, or the yaml that a registered part lacks."""
+    registry, meant = REGISTRIES.get(group), nearest(name, known)
+    why = f"options of {group} are {', '.join(known)}"
+    if registry is not None and name in registry.names():
+        why = f"it is registered, but no option of {group} names it"
+        return UserError(f"{group}={name} has no yaml", why, f"write conf/{group}/{name}.yaml: '_target_: {name}'")
+    return UserError(f"{group}={name} is unknown", why, f"{group}={meant}" if meant else "")
 
 
 def _in_search_path(name: str, group: str) -> bool:
     """Whether the user's own folder of configurations (--config-dir) has the option."""
     own = get_args_parser().parse_known_args(sys.argv[1:])[0].config_dir
-    return bool(own) and (CONF.__class__(own) / group / f"{name}.yaml").is_file()
+    return bool(own) and (Path(own) / group / f"{name}.yaml").is_file()

@@ -10,7 +10,7 @@ from torch import Tensor
 from src.contracts.base import Contract, DoesNotApplyError
 from src.contracts.expectations import expect, expect_gradients, expect_scalar, trained
 from src.distillation.base import Distillation
-from src.distillation.distances.precision import DISTANCES, InFloat32
+from src.distillation.distances.base import DISTANCES, InFloat32
 
 SHAPE = (3, 6, 5, 7)
 ROUNDING = 1e-5

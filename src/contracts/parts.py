@@ -47,7 +47,7 @@ def find_parts(named: Mapping[str, str], options: Mapping[str, Any]) -> list[Par
     register_task_lists()
     with _search_path():
         chosen = [f"{group}={name}" for group, name in named.items() if name in _options(group)]
-        values = compose("train", chosen)
+        values = compose("train", chosen) if chosen else DictConfig({})
         return [Part(group, name, _config(values, group, name, options)) for group, name in named.items()]
 
 

@@ -11,7 +11,7 @@ from src.contracts.expectations import expect, expect_finite, trained
 from src.contracts.samples import IMAGES, SIZE, draw_batch, small_network, usual_tasks
 from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.base import REGIMES, Distillation, DistillationOutput, TrainingImages, TrainingStep, Traits
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 from src.distillation.setup import Setup, TeacherNetwork
 from src.training import schedules  # noqa: F401  (registers what slots of regimes name)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from src.distillation.adaptors.base import BuildAdaptor, SharedAdaptor, adaptors_of_level
-from src.distillation.distances.precision import Distance, InFloat32
+from src.distillation.distances.base import Distance, InFloat32
 from src.distillation.levels import Levels
 from src.distillation.standardise import STANDARDISERS
 from src.foundation.errors import UserError

@@ -10,7 +10,7 @@ from pydantic import Field
 from src.distillation.adaptors.base import BuildAdaptor, SharedAdaptor
 from src.distillation.alignment import Alignment
 from src.distillation.base import AdaptorTraining, Schedule
-from src.distillation.distances.precision import Distance
+from src.distillation.distances.base import Distance
 from src.distillation.levels import Levels
 from src.foundation.errors import UserError
 from src.foundation.part_options import Slot

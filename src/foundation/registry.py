@@ -1,6 +1,7 @@
 """Parts by kind and name: all that a configuration or a file can name, and nothing else."""
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -106,6 +107,14 @@ class Registry:
                 "code from outside this project runs only where the command line names its module",
                 f"'extensions=[{name.rpartition('.')[0]}]'",
             )
+        if name is None:
+            raise UserError(f"{where} lacks {TARGET}", f"it names the {self.kind}, one of {', '.join(self.names())}")
+        if isinstance(name, str) and importlib.util.find_spec(f"{self.package}.{name}"):
+            raise UserError(
+                f"{where}.{TARGET}={name} is not registered",
+                f"{self.package}.{name} is there, but registers no part of that name",
+                f"put @{self.kind.upper()}S.register() or the like above it, as in its neighbours",
+            )
         raise unknown_name(f"{where}.{TARGET}", name, self.names())
 
     def _read(self, config: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[UserError]]:
@@ -140,11 +149,11 @@ def import_extensions(modules: Sequence[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except ImportError as error:
+        except Exception as error:  # whatever is wrong with code of the user's own
             raise UserError(
                 f"extensions names {module}, which cannot be imported",
-                str(error),
-                "install it, or run from the folder that holds it",
+                f"{type(error).__name__}: {error}",
+                "install it, or name its folder: PYTHONPATH=FOLDER python -m ...",
             ) from error
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 from torchjd.aggregation import Aggregator, DualProj, GramianWeightedAggregator, UPGrad, WeightedAggregator
 
+from src.foundation.errors import UserError
 from src.foundation.part_options import Slot
 from src.foundation.ranks import same_on_every_rank
 from src.foundation.registry import Registry
@@ -51,6 +52,7 @@ class Aggregated(SavesMemory, GradientMethod):
         super().__init__(tasks)
         sizes = {"n_tasks": len(tasks)} if AGGREGATORS.takes(aggregator, "n_tasks") else {}
         self.torchjd = TorchJdModule(lambda: AGGREGATORS.build(aggregator, **sizes))
+        refuse_number_of_tasks(AGGREGATORS.build(aggregator, **sizes), len(tasks))
         self.register_buffer("latest", torch.ones(len(tasks)))
 
     def direction(self, jacobian: Tensor) -> Tensor:
@@ -69,3 +71,13 @@ class Aggregated(SavesMemory, GradientMethod):
     def weights(self) -> Tensor | None:
         """Return the last step's weights (T) of the task gradients, where the method has such."""
         return self.latest if isinstance(self.torchjd.module, WeightedAggregator) else None
+
+
+def refuse_number_of_tasks(aggregator: Aggregator, tasks: int) -> None:
+    """Raise UserError where an aggregator, which this may change, does not work with so many tasks."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            aggregator(torch.eye(tasks, tasks + 1))
+    except ValueError as error:
+        name = type(aggregator).__name__
+        raise UserError(f"TorchJD's {name} does not work with {tasks} tasks", str(error), "choose another") from error

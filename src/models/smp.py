@@ -33,6 +33,8 @@ class SmpTrunk(Trunk):
         stages = self.encoder(image)
         names = [level for level in self.channels if level != "decoder"]
         features = dict(zip(names, (stages[i] for i in self.stages), strict=True))
+        if until in names:
+            return {level: features[level] for level in names[: names.index(until) + 1]}
         if until is None or until == "decoder":
             features["decoder"] = self.decoder(stages)
         return features

@@ -136,7 +136,7 @@ def test_interpolations_in_a_runs_configuration_stay_text(
 OWN = '''
 from collections.abc import Mapping
 from torch import Tensor
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 from src.models.base import MODELS, MultiTaskNetwork
 from src.models.small import small
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from src.data.transforms.base import AUGMENTATIONS, Batch
 from src.data.transforms.scale_flip import ScaleFlip
 from src.distillation.adaptors.base import ADAPTORS
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 from src.models.base import MODELS, MultiTaskNetwork
 from src.models.small import SmallTrunk
 from src.tasks.base import TASKS

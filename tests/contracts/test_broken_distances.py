@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from src.distillation.adaptors.base import ADAPTORS
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 from tests.contracts.findings import broken, check
 
 

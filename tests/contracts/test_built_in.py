@@ -15,7 +15,7 @@ from tests.data.cityscapes import data as cityscapes
 from tests.data.nyuv2.data import write_mat, write_mtan, write_pictures
 
 NARROW = {"filters": [4, 6, 8, 8, 8]}
-LIGHT = {"encoder": "resnet18"}
+LIGHT = {"encoder": "tu-lcnet_050"}
 SMALLER: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("segnet", "segnet_deep", "segnet_wide", "segnet_quarter", "mtan", "mtan_quarter"), NARROW),
     **dict.fromkeys(("deeplab_resnet50", "unet_resnet50"), LIGHT),

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from src.app.conf import CONF, option
 from src.distillation.distances.attention import attention
+from src.distillation.distances.base import DISTANCES, InFloat32
 from src.distillation.distances.channel_kl import channel_kl
 from src.distillation.distances.cosine import cosine
 from src.distillation.distances.l1 import l1
 from src.distillation.distances.normalised import normalised
-from src.distillation.distances.precision import DISTANCES, InFloat32
 from src.distillation.distances.products import channel_products
 from src.foundation.errors import UserError
 

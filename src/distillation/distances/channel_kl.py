@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 
 
 @DISTANCES.register()

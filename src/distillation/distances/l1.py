@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from src.distillation.distances.precision import DISTANCES
+from src.distillation.distances.base import DISTANCES
 
 
 @DISTANCES.register()

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from src.distillation.distances.precision import DISTANCES, takes_any_precision
+from src.distillation.distances.base import DISTANCES, takes_any_precision
 from src.distillation.distances.products import channel_products
 
 

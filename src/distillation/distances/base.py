@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from src.foundation.errors import UserError
 from src.foundation.registry import Registry
 
 DISTANCES = Registry("distance", "src.distillation.distances", given=("adapted", "teacher"))
@@ -36,4 +37,11 @@ class InFloat32(nn.Module):
         """Return the distance, a scalar."""
         if self.copies:
             adapted, teacher = adapted.float(), teacher.float()
-        return self.distance(adapted, teacher)
+        value = self.distance(adapted, teacher)
+        if value.ndim:
+            raise UserError(
+                f"the distance returns {tuple(value.shape)} numbers, not one",
+                "a distance is a scalar; summed over images or pixels, its weight would depend on their number",
+                "average over batch and pixels; python -m src.check distance=NAME checks it",
+            )
+        return value
