@@ -59,7 +59,7 @@ def _expect_maps(adaptors: nn.ModuleDict, channels_out: int) -> None:
 def equal_widths(subject: AdaptorSubject) -> None:
     """It maps (N, C, H, W) to (N, C, H, W) for any height and width"""
     adaptors = subject.fresh()
-    expect(set(adaptors) == set(TEACHERS), f"it builds adaptors for {', '.join(adaptors)} for {', '.join(TEACHERS)}")
+    expect(set(adaptors) == set(TEACHERS), f"it builds adaptors for {', '.join(adaptors)}, not {', '.join(TEACHERS)}")
     _expect_maps(adaptors, WIDTH)
 
 

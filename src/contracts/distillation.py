@@ -19,7 +19,6 @@ from src.distillation.base import Distillation, DistillationOutput, Traits
 
 STEPS = 2
 
-
 DISTILLATION = Contract(RegimeSubject, Distillation)
 
 
@@ -31,11 +30,8 @@ def declares(subject: RegimeSubject) -> str:
         return "it builds None"
     regime = subject.fresh().regime
     expect(isinstance(regime, Distillation), f"it builds a {type(regime).__name__}, not a Distillation")
-    networks = len(regime.network_parameters())
-    declared = subject.traits.trains_networks
-    expect(
-        declared == bool(networks), f"it declares trains_networks={declared} and has {networks} parameters of networks"
-    )
+    count, declared = len(regime.network_parameters()), subject.traits.trains_networks
+    expect(declared == bool(count), f"it declares trains_networks={declared} and has {count} parameters of networks")
     return str(subject.traits)
 
 
@@ -65,7 +61,7 @@ def everything_learns(subject: RegimeSubject) -> None:
         expect(not subject.traits.static_graph or not without, f"no gradient for {listed(without)}")
         for name, gradient in gradients.items():
             if gradient is not None:
-                expect_finite(gradient, f"the gradient by {name}")
+                expect_finite(gradient, f"the gradient with respect to {name}")
                 reached.add(name)
     never = [name for name in student.trained() if name not in reached]
     expect(not never, f"no gradient for {listed(never)} in {STEPS} steps")

@@ -124,9 +124,11 @@ def _layers_that_run(network: MultiTaskNetwork) -> Iterator[dict[str, nn.Module]
         layer.register_forward_hook(lambda layer, *_, name=name: ran.update({name: layer}))  # type: ignore[misc]
         for name, layer in layers.items()
     ]
-    yield ran
-    for handle in handles:
-        handle.remove()
+    try:
+        yield ran
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _in_vain(ran: Mapping[str, nn.Module], features: list[Tensor]) -> list[str]:

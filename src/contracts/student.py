@@ -70,7 +70,7 @@ class Student:
         with torch.no_grad():
             for (name, parameter), gradient in zip(self.trained().items(), found, strict=True):
                 if gradient is not None:
-                    expect_finite(gradient, f"the gradient by {name}")
+                    expect_finite(gradient, f"the gradient with respect to {name}")
                     parameter.sub_(0.01 * gradient)
         return {name: loss.detach() for name, loss in output.losses.items()}
 

@@ -69,7 +69,7 @@ def test_distances_of_ones_own_hold(options: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("map_of_distances", {"scalar": "the distance is float32 (3, 5, 7), not a scalar"}),
+        ("map_of_distances", {"scalar": "(3, 5, 7) numbers, not one"}),
         ("similarity", {"not_negative": "the distance of an adapted feature scaled by 1 is -0."}),
         (
             "euclidean",

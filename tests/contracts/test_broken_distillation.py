@@ -178,7 +178,7 @@ def test_a_regime_of_ones_own_holds() -> None:
         ("TeachesNobody", {"student_is_taught": "the loss semantic has none"}),
         ("ForgetsItsCount", {"saves_and_restores": "the loss semantic in a later step: 1 of 1 values differ"}),
         ("LearnsFromLooking", {"nothing_is_learned_without_autograd": "seen: 1 of 1 values differ, by up to 1"}),
-        ("DividesByTheLoss", {"tasks_without_labels": "the gradient by "}),
+        ("DividesByTheLoss", {"tasks_without_labels": "the gradient with respect to "}),
         ("HasAnIdleAdaptor", {"everything_learns": "no gradient for idle.weight, idle.bias"}),
         ("DropsAtRandom", {"everything_learns": "no gradient for "}),
     ],

@@ -21,11 +21,10 @@ SMALLER: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("deeplab_resnet50", "unet_resnet50"), LIGHT),
 }
 """Options with which large networks are looked at in a moment."""
-SMP = {"until_is_the_last_level": "smp's encoders give all their stages, so nothing stops at an earlier level"}
+SMP = {"until_is_the_last_level": "smp's encoders run all their stages, whatever the last level is"}
 BROKEN: dict[str, dict[str, str]] = {
     **dict.fromkeys(("model=smp", "model=deeplab_resnet50", "model=unet_resnet50"), SMP),
     "loss_weights=nash_mtl": {
-        "one_task": "TorchJD's NashMTL raises ValueError for a single task",
         "no_labels_at_all": "TorchJD's NashMTL raises ValueError where all gradients are 0",
     },
     "distillation=online": {

@@ -24,8 +24,8 @@ def test_parts_that_hold_end_with_0(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("asked", "expected", "seen", "contract"),
     [
-        ("distance=per_pixel", "It returns a finite float32 scalar", "the distance is float32 (3, 5, 7), not a scalar",
-         "src/distillation/distances/precision.py"),
+        ("distance=per_pixel", "It returns a finite float32 scalar", "(3, 5, 7) numbers, not one",
+         "src/distillation/distances/base.py"),
         ("adaptor=misspelt", "It can be built from its options", "raised TypeError: ",
          "src/distillation/adaptors/base.py"),
         ("task=unflipped", "hflip() moves every pixel to its mirrored position", "pixels are not those of the mirrored",
