@@ -132,7 +132,7 @@ def test_an_unknown_name_is_told_with_the_one_that_was_meant(known: Any) -> None
 @pytest.mark.parametrize("name", [None, 3, ["circle"], {"circle": 1}])
 def test_what_is_no_name_names_nothing(known: Any, name: Any) -> None:
     (mistake,) = told(known.shapes, {"_target_": name})
-    assert mistake.endswith("is unknown")
+    assert mistake.endswith("lacks _target_" if name is None else "is unknown")
 
 
 @pytest.mark.parametrize(
