@@ -13,6 +13,8 @@ from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 
 CLASSIFIERS = ("fc.", "head.", "classifier.", "norm.", "fc_norm.")
 """Parameters that a network without classes may lack, or have beyond a file's."""
+LOADING = {"checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
+"""Arguments of timm.create_model that make it read files or the network."""
 
 
 class TimmTrunk(Trunk):
@@ -59,6 +61,12 @@ def timm_network(
     Raises:
         UserError: no such network, one without intermediate features, or weights that are unavailable or do not fit.
     """
+    if files := sorted(set(options or {}) & LOADING):
+        raise UserError(
+            f"model.options cannot hold {', '.join(files)}",
+            "weights come from model.weights alone, which is not taken from somebody else's file",
+            "model.weights=FILE, or hub",
+        )
     model = _create(backbone, weights == "hub", dict(options or {}))
     if not hasattr(model, "forward_intermediates"):
         raise UserError(f"timm's '{backbone}' gives no intermediate features", "it has no forward_intermediates")

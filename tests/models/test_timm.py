@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from src.foundation.errors import UserError
 from src.models.base import build_network
 
 OUTPUTS = {"semantic": 13, "depth": 1, "normal": 3}
@@ -33,3 +34,10 @@ def test_gradnorms_layer_of_a_transformer_is_in_its_last_block() -> None:
     for value in network(torch.randn(1, 3, 32, 32)).values():
         (gradient,) = torch.autograd.grad(value.square().mean(), layer, retain_graph=True)
         assert gradient.abs().sum() > 0
+
+
+@pytest.mark.parametrize("option", ["checkpoint_path", "pretrained", "pretrained_cfg"])
+def test_options_cannot_make_timm_read_files_or_the_network(option: str) -> None:
+    config = {"_target_": "timm", "backbone": "resnet18", "options": {option: "/etc/passwd"}}
+    with pytest.raises(UserError, match=f"cannot hold {option}"):
+        build_network(config, {"depth": 1})
