@@ -58,7 +58,10 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
     before = os.environ.get("HYDRA_FULL_ERROR")
     trace = before not in (None, "", "0")
 
+    arguments = sys.argv
+
     def guarded(composed: Any) -> Any:
+        sys.argv = arguments  # what was typed: records repeat it, and Lightning starts further processes by it
         try:
             resolved: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             values = put_back(resolved)
@@ -74,7 +77,6 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
         write_help(config_name, kind)
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints traces itself and exits before anything is caught
-    arguments = sys.argv
     try:
         sys.argv = [arguments[0], *_checked_arguments(config_name, kind, arguments[1:])]
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()

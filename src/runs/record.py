@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -72,7 +73,7 @@ def write_record(path: Path, record: Mapping[str, Any], **changes: Any) -> dict[
 def describe_environment() -> dict[str, Any]:
     """Describe what a result depends on besides its config: versions, commit, machine, command."""
     return {
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "git": _git_commit(),
         "python": platform.python_version(),

@@ -1,8 +1,9 @@
-"""A command that trains nothing leaves no run directory behind."""
+"""A run directory holds the command as it was typed; a command that trains nothing leaves none behind."""
 
+import shlex
 from pathlib import Path
 
-from tests.conftest import TINY, Workspace
+from tests.conftest import TINY, Workspace, read_json
 
 BASELINE = ("stage=student", "distillation=none", "pictures.count=0", "seed=11")
 
@@ -12,7 +13,9 @@ def folders(workspace: Workspace) -> set[Path]:
 
 
 def test_what_was_trained_already_makes_no_folder(trained: Workspace) -> None:
-    trained.train(*BASELINE)
+    run = trained.train(*BASELINE)
+    command = shlex.split(read_json(run / "run.json")["command"])
+    assert set(BASELINE) | set(TINY) <= set(command)  # as it was typed, quoted where the shell needs it
     before = folders(trained)
     result = trained.call("train", *TINY, *BASELINE, "reuse=true")
     assert result.code == 0
