@@ -1,0 +1,57 @@
+"""From an assembled run to its weights, its metrics and a record of how it ended."""
+
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from src.app.assemble import Assembled
+from src.app.describe import metadata
+from src.foundation.files import write_json
+from src.runs.network_file import save_network
+from src.runs.record import write_record
+from src.training.history import read_history
+from src.training.protocol import evaluate_by_protocol
+
+Record = dict[str, Any]
+
+
+def fit(run: Assembled, folder: Path, record: Record) -> None:
+    """Train, evaluate and write weights, metrics and the record with its final status."""
+    trainer, module, data = run.trainer, run.module, run.data
+    assert trainer is not None
+    last = folder / "checkpoints" / "last.ckpt"
+    started = time.perf_counter()
+    status = "failed"
+    try:
+        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        results = evaluate_by_protocol(trainer, module, data, record["protocol"], folder)
+        status = "finished"
+    except (KeyboardInterrupt, SystemExit):
+        status = "interrupted"
+        raise
+    except Exception as error:
+        error.add_note("If it is in a part of your own: python -m src.check GROUP=NAME says what does not hold.")
+        raise
+    finally:
+        if trainer.is_global_zero and status != "finished":
+            _leave_usable(run, folder, record, status)
+    if not trainer.is_global_zero:
+        return
+    save_network(folder / "weights.pt", module.network, metadata(record))
+    write_json(folder / "metrics.json", {"protocol": record["protocol"], "split": "test", "metrics": results})
+    speeds = [float(row["images_per_second"]) for row in read_history(folder / "metrics.csv")]
+    seconds, speed = round(time.perf_counter() - started, 1), round(statistics.median(speeds), 1)
+    write_record(folder, record, status="finished", seconds=seconds, images_per_second=speed)
+    told = "  ".join(f"{key} {results[key]:.4g}" for key in record["primary_metrics"])
+    print(f"finished in {seconds:.0f} s: {told}", flush=True)
+
+
+def _leave_usable(run: Assembled, folder: Path, record: Record, status: str) -> None:
+    """Write the weights and the record of a run that did not finish, and the command that continues it."""
+    assert run.trainer is not None
+    if run.trainer.global_step > 0:  # else this process has neither trained nor restored, and may hide better weights
+        save_network(folder / "weights.pt", run.module.network, metadata(record))
+    write_record(folder, record, status=status)
+    epoch = run.trainer.current_epoch + 1
+    print(f"{status} in epoch {epoch}; go on with: python -m src.train resume={folder}", flush=True)
