@@ -20,7 +20,7 @@ from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically, write_json
 from src.runs import directory
-from src.runs.record import Run, find_runs, read_run, write_record
+from src.runs.record import Run, find_runs, write_record
 
 
 def train(invocation: Invocation[TrainConfig]) -> None:
@@ -32,9 +32,7 @@ def train(invocation: Invocation[TrainConfig]) -> None:
     if config.reuse and (done := _finished(Path(config.paths.runs), run.digest)):
         print(f"already trained: {title(config)} -> {done.path}")
         return
-    record = describe(config, values, run, invocation.overrides)
-    if earlier := read_run(folder):
-        record["values"] = earlier.record.get("values", [])  # those of the command that began the run
+    record = describe(config, values, run)
     if run.trainer.is_global_zero:
         write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
         write_record(folder, record, status="running")
@@ -59,7 +57,7 @@ def _folder() -> Path:
 
 
 def _finished(root: Path, digest: str) -> Run | None:
-    return next((run for run in find_runs(root) if run.finished and run.record.get("digest") == digest), None)
+    return next((run for run in find_runs(root) if run.finished and run.digest == digest), None)
 
 
 def main() -> None:

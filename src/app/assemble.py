@@ -25,10 +25,11 @@ from src.foundation.errors import UserError
 from src.foundation.hardware import choose_precision
 from src.loss_weights.base import LOSS_WEIGHTS
 from src.models.base import MultiTaskNetwork, build_network
-from src.runs.digest import dataset_identity, run_digest
 from src.runs.find_teachers import find_teachers
+from src.runs.identity import Configuration, dataset_identity, decisive, run_digest
 from src.runs.network_file import build_tasks
 from src.runs.teacher import Teacher
+from src.runs.teacher_ranking import Student
 from src.tasks.base import TASKS, Task
 from src.training.base import DenseModule
 from src.training.loggers import LOGGERS
@@ -55,8 +56,10 @@ class Assembled:
     trainer: pl.Trainer | None
     dataset: dict[str, Any]
     """Name, size, number of classes and content digest of the data."""
+    configuration: Configuration
+    """What decides the run's outcome, its teachers aside."""
     digest: str
-    """Digest of everything that decides the run's outcome."""
+    """Digest of the configuration and the teachers."""
 
 
 def assemble(
@@ -79,20 +82,25 @@ def assemble(
         UserError: parts that do not fit each other, or data or teachers that are not there.
     """
     tasks = build_tasks(task_configs(config))
+    trainer = _trainer(config, folder) if folder else None
     torch.manual_seed(config.seed)
     network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
     network.check_size(config.dataset.size)  # before data are drawn
     augmentation: Augmentation = AUGMENTATIONS.build(config.augmentation)
     data = _data(config, tasks, augmentation)
     dataset = dataset_identity(values["dataset"], data.store.manifest)
+    known = {"content": dataset["content"], "train_images": len(data.train_indices)}
+    precision = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
+    configuration = decisive(values, task_configs(config), known, precision, trainer.world_size if trainer else 1)
     if teachers is None:
-        teachers = _teachers(config, tasks, dataset, overrides)
+        teachers = _teachers(config, tasks, dataset, configuration, overrides)
     digests = {name: teacher.digest for name, teacher in teachers.items()}
-    digest = run_digest(values, unused_groups(config), dataset["content"], digests)
     distillation = _distillation(config, network, tasks, teachers, augmentation)
     module = _module(config, network, tasks, distillation)
-    trainer = _trainer(config, folder) if folder else None
-    return Assembled(tasks, data, network, dict(teachers), distillation, module, trainer, dataset, digest)
+    return Assembled(
+        tasks, data, network, dict(teachers), distillation, module, trainer, dataset, configuration,
+        run_digest(configuration, digests),
+    )  # fmt: skip
 
 
 def task_configs(config: TrainConfig) -> dict[str, Any]:
@@ -107,15 +115,6 @@ def supervision(config: TrainConfig) -> dict[str, Any]:
     """Describe which labels are kept; where not all are, with the tasks and the seed from which they are drawn."""
     drawn = {"supervised_tasks": sorted(config.tasks), "supervised_seed": config.seed}
     return {"supervision": config.labels} | ({} if config.labels == "full" else drawn)
-
-
-def unused_groups(config: TrainConfig) -> tuple[str, ...]:
-    """Name the groups that a configuration holds but its run does not use."""
-    if config.stage.name == "teacher":
-        tasks = ("tasks",) if config.labels == "full" else ()  # else they share the labels
-        return (*tasks, "adaptor", "distance", "distillation", "loss_weights")
-    aligns = REGIMES.traits(config.distillation).aligns_features
-    return ("task",) if aligns else ("task", "adaptor", "distance")
 
 
 def _data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Augmentation) -> DenseDataModule:
@@ -162,7 +161,11 @@ def _labels(config: TrainConfig, count: int) -> dict[str, np.ndarray] | None:
 
 
 def _teachers(
-    config: TrainConfig, tasks: Mapping[str, Task], dataset: dict[str, Any], overrides: Sequence[str]
+    config: TrainConfig,
+    tasks: Mapping[str, Task],
+    dataset: dict[str, Any],
+    configuration: Configuration,
+    overrides: Sequence[str],
 ) -> dict[str, Teacher]:
     """Find the trained teachers that a student needs."""
     if config.stage.name != "student" or not REGIMES.traits(config.distillation).needs_trained_teachers:
@@ -173,7 +176,8 @@ def _teachers(
     choice = config.teacher
     size = list(choice.size) if choice.size else None
     settings = {"model": choice.model, "size": size, "seed": choice.seed, **choice.entries}
-    return find_teachers(Path(config.paths.runs), list(tasks), student, settings, overrides, _model_option)
+    asked = Student(student, configuration)
+    return find_teachers(Path(config.paths.runs), list(tasks), asked, settings, overrides, _model_option)
 
 
 def _model_option(name: str) -> dict[str, Any]:

@@ -1,41 +1,45 @@
 """Descriptions of a run: in its record, its weights file and the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from src.app.assemble import Assembled, supervision, task_configs
+from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
 from src.distillation.base import REGIMES
+from src.foundation.part_options import TARGET
+from src.runs.identity import canonical, differences, flattened
 from src.runs.record import describe_environment
 
-METHOD_GROUPS = ("optimiser", "schedule", "augmentation")
-METHOD_KEYS = (
-    "distillation.",
-    "adaptor.",
-    "distance.",
-    "loss_weights.",
-    "teacher.",
-    "optimiser.",
-    "schedule.",
-    "augmentation.",
-    "dataset.batch_size",
-    "trainer.gradient_clip_val",
-    "trainer.accumulate_grad_batches",
-)
+CHOSEN = ("model", "distillation", "adaptor", "distance", "loss_weights", "optimiser", "schedule", "augmentation")
+"""Groups whose chosen option has a name in the record."""
 
 
-def method_values(overrides: Sequence[str]) -> list[str]:
-    """Select the overrides that change the method beyond its options' names: none of data, seed or paths."""
-    return [
-        o
-        for o in overrides
-        if (key := o.split("=", 1)[0]) in METHOD_GROUPS or ("." in key and key.startswith(METHOD_KEYS))
-    ]
+def changed_values(configuration: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by dotted key the values that differ from the defaults of the options that were chosen, by ``names``."""
+    groups = [group for group in CHOSEN if isinstance(configuration.get(group), Mapping)]
+    usual: dict[str, Any] = {group: option(group, str(names.get(group))) or {} for group in groups}
+    usual["trainer"] = option("trainer", "default") or {}
+    usual["dataset"] = option("dataset", str(configuration["dataset"]["name"])) or {}
+    tasks = configuration["tasks"]
+    usual["tasks"] = {name: option("task", str(task.get(TARGET))) or {} for name, task in tasks.items()}
+    found, mine = differences(configuration, canonical(usual)), flattened(configuration)
+    references = {key for key, value in flattened(usual).items() if isinstance(value, str) and "${" in value}
+    return {k: v for k, v in found.items() if k.partition(".")[0] in usual and k in mine and k not in references}
 
 
-def describe(
-    config: TrainConfig, values: Mapping[str, Any], run: Assembled, overrides: Sequence[str]
-) -> dict[str, Any]:
+def option_names(configuration: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``names`` with the options of groups that earlier versions did not name: those that fit best."""
+    found = dict(names)
+    for group in CHOSEN:
+        own = configuration.get(group)
+        if isinstance(own, Mapping) and not found.get(group):
+            known = {name: canonical({group: option(group, name) or {}}) for name in options(group)}
+            found[group] = min(known, key=lambda name: len(differences({group: own}, known[name])))
+    return found
+
+
+def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> dict[str, Any]:
     """Describe a run for run.json."""
     manifest = run.data.store.manifest
     return {key: values[key] for key in ("model", "names", "label", "seed", "protocol")} | {
@@ -51,11 +55,14 @@ def describe(
         "validation": config.dataset.validation,
         "primary_metrics": [f"{name}/{task.primary_metric}" for name, task in run.tasks.items()],
         "teachers": {name: teacher.entry for name, teacher in run.teachers.items()},
+        "teacher_digests": {name: teacher.run.digest for name, teacher in run.teachers.items() if teacher.run},
+        "teacher_differences": {name: dict(teacher.differs) for name, teacher in run.teachers.items() if teacher.run},
         **supervision(config),
         "parameters": sum(p.numel() for p in run.network.parameters()),
         "digest": run.digest,
         "debug": config.names.debug,
-        "values": [v for v in method_values(overrides) if run.teachers or not v.startswith("teacher.")],
+        "configuration": run.configuration,
+        "changed": changed_values(run.configuration, values["names"]),
         **describe_environment(),
     }
 

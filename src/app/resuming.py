@@ -19,9 +19,10 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
     again = invocation.config.resume is None and directory.restarted() and (folder / "config.yaml").exists()
     if invocation.config.resume is None and not again:
         return None
-    run, saved = read_run(folder), folder / "config.yaml"
-    if run is None or not saved.exists():
+    saved = folder / "config.yaml"
+    if not saved.exists() or not (folder / "run.json").exists():
         raise UserError(f"there is no run to resume in {folder}", "it holds no run.json and config.yaml")
+    run = read_run(folder)
     if run.finished:
         raise UserError(f"{folder} has finished", "there is nothing left to resume")
     kept = ("resume=", "stage=", "paths.", "extensions=")

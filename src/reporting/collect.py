@@ -1,173 +1,180 @@
-"""From run directories to one row per method."""
+"""From run directories to one table per setting, with one row per method."""
 
-import statistics
-import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from src.foundation.errors import UserError
+from src.foundation.validation import short
 from src.metrics.delta import delta_m, delta_mtl
 from src.reporting.cost import gflop
+from src.reporting.methods import Method, method_of_run, name_methods, setting_of_run
+from src.reporting.references import References
+from src.reporting.rows import DELTAS, GFLOP, PARAMETERS, SINGLE, SPEED, Comparison, Row, Setting, gain_column
+from src.runs.identity import digest, flattened, setting_of
 from src.runs.network_file import build_tasks
 from src.runs.record import Run
+from src.runs.teacher_ranking import extent
 from src.tasks.base import Task
 
-SINGLE = "single task (teachers)"
-DELTAS = ("Delta_MTL (%)", "Delta_m (%)")
-PARAMETERS, GFLOP, SPEED = "parameters (M)", "GFLOP", "images/s"
-COST = (PARAMETERS, GFLOP, SPEED)
-
-Member = tuple[str, tuple[str, ...], int]
-"""Method, tasks and seed."""
-
-
-def gain_column(task: str) -> str:
-    """Name the column of a task's relative gain in its primary metric."""
-    return f"gain of {task} (%)"
+NOT_A_NUMBER = "not a number in every seed's metrics"
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The settings that runs must share to be in one table."""
+class Usable:
+    """The runs that can be compared, oldest first, and a line of explanation for each of the others."""
 
-    dataset: str
-    network: str
-    epochs: int
-    protocol: str
-    digest: str = ""
-    """Hash of the network's config and of the training data, which a name alone does not fix."""
+    runs: list[Run]
+    left_out: list[str] = field(default_factory=list)
 
 
-@dataclass
-class Row:
-    """A method's values by metric, one per seed of ``seeds``, and the runs that they come from."""
-
-    method: str
-    seeds: list[int] = field(default_factory=list)
-    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    runs: list[Run] = field(default_factory=list)
-
-    def mean(self, key: str) -> float | None:
-        """Mean over seeds; None where no seed has the value."""
-        return statistics.fmean(self.values[key]) if self.values.get(key) else None
-
-    def spread(self, key: str) -> float | None:
-        """Sample standard deviation over seeds; None for fewer than two."""
-        return statistics.stdev(self.values[key]) if len(self.values.get(key, ())) > 1 else None
-
-
-@dataclass
-class Comparison:
-    """One table: its setting, tasks and rows; the first row is the single-task teachers."""
-
-    setting: Setting
-    tasks: dict[str, Task]
-    rows: list[Row]
-
-
-def usable(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Return the runs whose tasks can be built here, and a line of explanation for each of the others."""
+def usable(runs: Sequence[Run], named: Collection[Path] = ()) -> Usable:
+    """Select the runs that are whole and can be read here; one whose directory is ``named`` need not be whole."""
+    paths = {path.resolve() for path in named}
     kept, left_out = [], []
     for run in runs:
         try:
-            build_tasks(run.record["task_configs"])
+            _check(run, run.path.resolve() in paths)
             kept.append(run)
-        except (UserError, KeyError, TypeError, AttributeError) as error:
-            why = error.what if isinstance(error, UserError) else f"its record lacks {error}"
-            left_out.append(f"{run.path}: {why}")
-    return kept, left_out
+        except UserError as error:
+            left_out.append(f"{run.path}: {error.what}" + (f", {error.why}" if error.why else ""))
+    return Usable(kept, left_out)
 
 
-def compare(runs: Sequence[Run]) -> list[Comparison]:
-    """Group finished runs by setting and methods; a newer run of the same method and seed replaces an older one.
+def compare(runs: Usable, all_runs: Sequence[Run] = ()) -> tuple[list[Comparison], list[str]]:
+    """Group runs by setting and method; a newer run of the same method and seed replaces an older one.
 
-    A method is its options and the values that were set for it; a debug run is none.
+    Args:
+        runs: the runs to compare.
+        all_runs: those among which the teachers that students used are looked for.
+
+    Returns:
+        The tables, and a line for each run that was left out.
     """
-    groups: dict[Setting, dict[Member, Run]] = defaultdict(dict)
-    for run in runs:
-        if run.finished and run.results and not run.record.get("debug"):
-            member = (_method(run.record), tuple(run.record["task_configs"]), run.record["seed"])
-            groups[_setting(run.record)][member] = run
-    return [_comparison(setting, members) for setting, members in groups.items()]
+    references = References(all_runs or runs.runs, runs.runs)
+    members: dict[tuple[str, str, int], Run] = {}
+    left_out = list(runs.left_out)
+    for run in runs.runs:
+        method = _method(run, references)
+        identity = method.digest if method else digest(run.configuration)
+        member = setting_of_run(run).digest, identity, run.record["seed"]
+        if earlier := members.get(member):
+            left_out.append(f"{earlier.path}: trained again, as {run.path}")
+        members[member] = run
+    settings: dict[str, list[Run]] = defaultdict(list)
+    for (setting, _, _), run in members.items():
+        settings[setting].append(run)
+    return [_comparison(setting_of_run(found[0]), found, references) for found in settings.values()], left_out
 
 
-def _setting(record: Mapping[str, Any]) -> Setting:
-    """Build the setting of a run from its record."""
-    dataset = record["dataset"]
-    name = f"{dataset['name']} {dataset['size'][0]}x{dataset['size'][1]}, {dataset['classes']} classes"
-    decisive = record.get("model"), dataset.get("content"), record.get("supervised_tasks")
-    suffix = {"full": "", "random": ", random tasks' labels each", "one": ", one task's label each"}
-    return Setting(
-        f"{name}, {record['train_images']} training images{suffix[record.get('supervision', 'full')]}",
-        record["names"]["model"],
-        record["epochs"],
-        record["protocol"],
-        f"{zlib.crc32(repr(decisive).encode()):08x}",
+def _check(run: Run, named: bool) -> None:
+    """Raise UserError for a run that cannot be compared."""
+    if run.record.get("debug") and not named:
+        raise UserError(f"a debug run ({run.record['debug']})")
+    if not run.finished and not named:
+        raise UserError(f"no whole run: {extent(run)}")
+    if not run.results:
+        raise UserError("it has no test metrics")
+    build_tasks(run.record["task_configs"])
+    setting_of_run(run)
+
+
+def _method(run: Run, references: References) -> Method | None:
+    """Describe a student's method; None for a teacher."""
+    return method_of_run(run, references.differences(run)) if run.record["stage"] == "student" else None
+
+
+def _comparison(setting: Setting, runs: Sequence[Run], references: References) -> Comparison:
+    """Build a setting's table from its runs."""
+    configs: dict[str, Any] = {}
+    for run in sorted(runs, key=lambda run: -len(run.record["task_configs"])):  # in a student's order
+        configs |= {name: config for name, config in run.record["task_configs"].items() if name not in configs}
+    tasks = build_tasks(configs)
+    students = [(run, _named_by_tasks(m, run, tasks)) for run in runs if (m := _method(run, references))]
+    keys = list(flattened(setting_of(runs[0].configuration)))
+    names, common = name_methods(list({m.digest: m for _, m in students}.values()), keys)
+    single = _single_rows(setting, runs, students, tasks, references)
+    rows: dict[str, Row] = {}
+    for run, method in sorted(students, key=lambda each: each[0].record["seed"]):
+        solved = {name: task for name, task in tasks.items() if name in run.record["task_configs"]}
+        row = rows.setdefault(method.digest, Row(names[method.digest]))
+        _add(row, run.record["seed"], [run], solved, references)
+    ordered = sorted(rows.values(), key=lambda row: (-(row.mean(DELTAS[0]) or 0.0), row.method))
+    ordered.sort(key=lambda row: row.mean(DELTAS[0]) is None)
+    return Comparison(setting, tasks, [*single, *ordered], common)
+
+
+def _named_by_tasks(method: Method, run: Run, tasks: Collection[str]) -> Method:
+    """Name the tasks of a student that has not all of the table's: a mean over fewer tasks is another quantity."""
+    solved = [task for task in tasks if task in run.record["task_configs"]]
+    return (
+        method if len(solved) == len(tasks) else replace(method, label=f"{method.label}, {' and '.join(solved)} alone")
     )
 
 
-def _method(record: Mapping[str, Any]) -> str:
-    """Name a run's method: its label, or its options that are not the defaults and the values set for it."""
-    if record["stage"] == "teacher":
-        return f"teacher of {record['task']}"
-    if record.get("label"):
-        return str(record["label"])
-    names = record["names"]
-    method = "multi-task" if names["distillation"] == "none" else f"distilled ({names['distillation']}"
-    if names["distillation"] != "none":
-        extras = [names[k] for k, usual in (("adaptor", "linear"), ("distance", "normalised")) if names[k] != usual]
-        method = ", ".join([method, *extras]) + ")"
-    method = method if names["loss_weights"] == "uniform" else f"{method} + {names['loss_weights']}"
-    return " ".join([method, *(f"[{value}]" for value in record.get("values", ()))])
+def _single_rows(
+    setting: Setting,
+    runs: Sequence[Run],
+    students: Sequence[tuple[Run, Method]],
+    tasks: Mapping[str, Task],
+    references: References,
+) -> list[Row]:
+    """Gather the teachers of the setting, a seed for each whole set, and other sets that students used."""
+    rows = {SINGLE: Row(SINGLE, reference=True)}
+    sets: dict[tuple[str, int], dict[str, Run]] = {}
+    configs = {name: task for run in runs for name, task in run.configuration["tasks"].items()}
+    for seed in {run.record["seed"] for run in runs}:
+        try:
+            found = {task: references.of_setting(setting.digest, seed, task, configs[task]) for task in tasks}
+            sets[SINGLE, seed] = found
+        except UserError:  # a student that is compared with them says why it cannot be
+            continue
+    for run, method in students:
+        others = {k.removeprefix("teacher."): v for k, v in method.changed.items() if k.startswith("teacher.")}
+        used = {name: references.used(run, name) for name in tasks if name in (run.record.get("teachers") or {})}
+        if others and all(used.values()) and used.keys() == tasks.keys():
+            name = f"{SINGLE}: {', '.join(f'{key}={short(value)}' for key, value in others.items())}"
+            sets[name, run.record["seed"]] = {task: teacher for task, teacher in used.items() if teacher}
+    for (name, seed), own in sorted(sets.items()):
+        row = rows.setdefault(name, Row(name, reference=True))
+        _add(row, seed, [own[task] for task in tasks], tasks, None)
+    return list(rows.values())
 
 
-def _comparison(setting: Setting, members: Mapping[Member, Run]) -> Comparison:
-    """Build a setting's table from its runs, the single-task teachers first."""
-    configs: dict[str, Any] = {}
-    teachers: dict[int, dict[str, Run]] = defaultdict(dict)
-    for (_, names, seed), run in sorted(members.items(), key=lambda item: -len(item[0][1])):  # in a student's order
-        configs |= {name: config for name, config in run.record["task_configs"].items() if name not in configs}
-        if run.record["stage"] == "teacher":
-            teachers[seed][names[0]] = run
-    tasks = build_tasks(configs)
-    rows = {SINGLE: Row(SINGLE)}
-    for seed, own in sorted(teachers.items()):
-        if own.keys() == tasks.keys():
-            _add(rows[SINGLE], seed, [own[name] for name in tasks], own, tasks)
-    for (method, _, seed), run in sorted(members.items(), key=lambda item: item[0]):
-        if run.record["stage"] == "student":
-            solved = {name: task for name, task in tasks.items() if name in run.record["task_configs"]}
-            if len(solved) < len(tasks):  # a mean over fewer tasks is another quantity
-                method = f"{method}, {' and '.join(solved)} alone"
-            _add(rows.setdefault(method, Row(method)), seed, [run], teachers[seed], solved)
-    return Comparison(setting, tasks, list(rows.values()))
-
-
-def _add(row: Row, seed: int, runs: list[Run], teachers: Mapping[str, Run], tasks: Mapping[str, Task]) -> None:
+def _add(row: Row, seed: int, runs: list[Run], tasks: Mapping[str, Task], references: References | None) -> None:
     """Add a seed to ``row``: one run, or one per task, whose cost is the sum."""
-    results = _results(runs)
+    results = {key: value for run in runs for key, value in run.results.items()}
     row.seeds.append(seed)
     row.runs += runs
     for key, value in results.items():
-        row.values[key].append(value)
-    reference = _results(teachers[name] for name in tasks if name in teachers)
+        row.add(key, value, NOT_A_NUMBER)
+    known = {key: value for key, value in results.items() if value is not None}
     primary = {f"{n}/{t.primary_metric}": t.higher_is_better[t.primary_metric] for n, t in tasks.items()}
-    if all(key in reference for key in primary):
-        several = {f"{n}/{key}": t.higher_is_better[key] for n, t in tasks.items() for key in t.delta_m_metrics}
-        row.values[DELTAS[0]].append(delta_mtl(results, reference, primary))
-        row.values[DELTAS[1]].append(delta_m(results, reference, several))
-        for name, (key, higher) in zip(tasks, primary.items(), strict=True):
-            row.values[gain_column(name)].append(delta_mtl(results, reference, {key: higher}))
-    row.values[PARAMETERS].append(sum(run.record["parameters"] for run in runs) / 1e6)
+    several = {f"{n}/{key}": t.higher_is_better[key] for n, t in tasks.items() for key in t.delta_m_metrics}
+    columns = [(DELTAS[0], delta_mtl, primary), (DELTAS[1], delta_m, several)]
+    columns += [(gain_column(name), delta_mtl, {k: primary[k]}) for name, k in zip(tasks, primary, strict=True)]
+    for column, delta, metrics in columns:
+        try:
+            reference = known if references is None else _reference(runs[0], metrics, references)
+            row.add(column, delta(known, reference, metrics), NOT_A_NUMBER)
+        except UserError as error:
+            row.add(column, None, f"{error.what} (seed {seed})")
+    _add_cost(row, runs)
+
+
+def _reference(run: Run, metrics: Collection[str], references: References) -> dict[str, float]:
+    """Return the results of the teachers for the tasks of ``metrics``."""
+    teachers = [references.of(run, task) for task in dict.fromkeys(key.partition("/")[0] for key in metrics)]
+    return {key: value for teacher in teachers for key, value in teacher.results.items() if value is not None}
+
+
+def _add_cost(row: Row, runs: Sequence[Run]) -> None:
+    """Add parameters, operations and training speed."""
+    row.add(PARAMETERS, sum(run.record["parameters"] for run in runs) / 1e6, "")
     operations = [gflop(run.record) for run in runs]
-    if None not in operations:
-        row.values[GFLOP].append(sum(filter(None, operations)))
-    speeds = [run.record.get("images_per_second", 0.0) for run in runs]
-    if all(speeds):
-        row.values[SPEED].append(1 / sum(1 / speed for speed in speeds))
-
-
-def _results(runs: Iterable[Run]) -> dict[str, float]:
-    return {key: value for run in runs for key, value in run.results.items()}
+    total = None if None in operations else sum(filter(None, operations))
+    row.add(GFLOP, total, "its network cannot be built here")
+    speeds = [run.record.get("images_per_second") or 0.0 for run in runs]
+    row.add(SPEED, 1 / sum(1 / speed for speed in speeds) if all(speeds) else None, "no speed was recorded")

@@ -3,7 +3,7 @@
 import statistics
 from collections import defaultdict
 
-from src.reporting.collect import Row
+from src.reporting.rows import Row
 from src.training.history import logged_values
 from src.visual.plots import Curve
 

@@ -2,8 +2,17 @@
 
 from collections.abc import Sequence
 
-from src.reporting.collect import COST, DELTAS, Comparison, Row
-from src.reporting.tables import best, caption, figures, higher_is_better, metric_columns, seeds, summary_columns
+from src.reporting.rows import COST, DELTAS, Comparison, Row
+from src.reporting.tables import (
+    best,
+    caption,
+    explanations,
+    figures,
+    higher_is_better,
+    metric_columns,
+    seeds,
+    summary_columns,
+)
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -22,7 +31,8 @@ def latex(comparison: Comparison) -> str:
     summary = summary_columns(comparison)
     tables = [[c for c in summary if c not in COST], list(COST)]
     tables += [[c for c in metric_columns(comparison) if c.startswith(f"{task}/")] for task in comparison.tasks]
-    return "\n".join(_table(comparison, columns) for columns in tables)
+    why = "".join(f"% {' '.join(line.split())}\n" for line in explanations(comparison))
+    return "\n".join(_table(comparison, columns) for columns in tables) + why
 
 
 def escape(text: str) -> str:

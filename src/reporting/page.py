@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from src.reporting import feature_probe, tables
-from src.reporting.collect import DELTAS, SINGLE, Comparison, Row, gain_column
 from src.reporting.curves import curves
 from src.reporting.pictures import side_by_side
+from src.reporting.rows import DELTAS, Comparison, Row, gain_column
 from src.visual.document import render
 from src.visual.plots import Bar, Curve, bars, overlay, swatch
 from src.visual.style import Style
@@ -39,10 +39,13 @@ class Cell(NamedTuple):
 EMPTY = Cell("\N{EN DASH}", "", "", False)
 
 
-def page(comparisons: Sequence[Comparison], pictures: int) -> str:
-    """Write all comparisons with tables, bars, curves and the panels of up to ``pictures`` images per setting."""
+def page(comparisons: Sequence[Comparison], pictures: int, left_out: Sequence[str] = ()) -> str:
+    """Write all comparisons with tables, bars, curves and the panels of up to ``pictures`` images per setting.
+
+    ``left_out`` has a line for each run that is not compared.
+    """
     sections = [_section(comparison, pictures) for comparison in comparisons]
-    return render("src.reporting", "page.html.jinja", sections=sections)
+    return render("src.reporting", "page.html.jinja", sections=sections, left_out=left_out)
 
 
 def _section(comparison: Comparison, pictures: int) -> dict[str, Any]:
@@ -54,10 +57,12 @@ def _section(comparison: Comparison, pictures: int) -> dict[str, Any]:
     summary = sorted(tables.summary_columns(comparison), key=lambda column: column != DELTAS[0])
     legend = [(i, method, swatch(styles[method])) for i, (method, logged) in enumerate(history.items()) if logged]
     return {
-        "name": f"{setting.dataset}; {setting.network}, {setting.epochs} epochs, protocol {setting.protocol}",
+        "name": f"{setting.dataset}; {setting.network}, {setting.epochs} epochs, {setting.training}, "
+        f"protocol {setting.protocol}",
         "heading": f"{setting.dataset.partition(',')[0]}, {setting.network}",
         "caption": tables.caption(comparison),
         "footnote": tables.footnote(),
+        "explanations": tables.explanations(comparison),
         "summary": _table(comparison, summary),
         "metrics": _table(comparison, tables.metric_columns(comparison)),
         "gains": _gains(comparison, styles),
@@ -107,7 +112,7 @@ def _gains(comparison: Comparison, styles: Mapping[str, Style]) -> list[Markup]:
     """Draw the mean gain and each task's, a bar per method; nothing where no method has one."""
     figures = []
     for column in (DELTAS[0], *map(gain_column, comparison.tasks)):
-        found = [(row, row.mean(column)) for row in comparison.rows if row.method != SINGLE]
+        found = [(row, row.mean(column)) for row in comparison.rows if not row.reference]
         entries = [Bar(r.method, v, r.spread(column), styles[r.method]) for r, v in found if v is not None]
         if entries:
             figures.append(bars(tables.titles(comparison, [column])[0], entries))

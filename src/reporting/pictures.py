@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from src.reporting.collect import Row
+from src.reporting.rows import Row
 from src.runs.record import Run
 
 WIDTH, QUALITY = 640, 80

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from src.reporting.collect import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
+from src.reporting.rows import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
 
 JUDGED = {
     "last": "test metrics of the last epoch",
@@ -44,11 +44,24 @@ def higher_is_better(comparison: Comparison, column: str) -> bool | None:
 def caption(comparison: Comparison) -> str:
     """Describe the setting and the protocol of a table's numbers."""
     setting = comparison.setting
+    common = f"all methods that have it: {comparison.common}; " if comparison.common else ""
     return (
-        f"{setting.dataset}; {setting.network}, {setting.epochs} epochs; protocol {setting.protocol}: "
-        f"{JUDGED[setting.protocol]}; mean and sample standard deviation over seeds. "
-        "Delta_MTL: mean relative gain of the primary metrics over the teachers, higher is better."
+        f"{setting.dataset}; {setting.network}, {setting.epochs} epochs, {setting.training}; {common}"
+        f"protocol {setting.protocol}: {JUDGED[setting.protocol]}; mean and sample standard deviation over seeds. "
+        "Delta_MTL: mean relative gain of the primary metrics over the teachers that a student used, or over those of "
+        "the same training settings and seed; higher is better."
     )
+
+
+def explanations(comparison: Comparison, columns: Sequence[str] = ()) -> list[str]:
+    """List why values lack, of the given columns or of all."""
+    return [line for row in comparison.rows for line in row.explanations(columns)]
+
+
+def left_out_lines(left_out: Sequence[str]) -> str:
+    """Write as Markdown which runs were left out, and why; nothing where all were compared."""
+    lines = [f"- {' '.join(line.split())}" for line in left_out]
+    return "\n".join(["Left out:", "", *lines]) + "\n" if lines else ""
 
 
 def footnote() -> str:
@@ -101,6 +114,8 @@ def rich_table(comparison: Comparison) -> Table:
         table.add_column(column, justify="right")
     for row in comparison.rows:
         table.add_row(escape(row.method), seeds(row), *(_cell(row, column) for column in columns))
+    if why := explanations(comparison, columns):
+        table.caption = escape("\n".join([caption(comparison), *why]))
     return table
 
 
@@ -112,17 +127,20 @@ def markdown(comparison: Comparison) -> str:
     for row in comparison.rows:
         method = row.method.replace("|", "\\|")
         lines.append(f"| {' | '.join([method, seeds(row), *(_cell(row, c) for c in columns)])} |")
-    return f"{caption(comparison)} {footnote()}\n\n" + "\n".join(lines) + "\n"
+    why = "".join(f"\n- {line}" for line in explanations(comparison))
+    reasons = f'\nWhat "-" stands for, and what a mean lacks:\n{why}\n' if why else ""
+    return f"{caption(comparison)} {footnote()}\n\n" + "\n".join(lines) + "\n" + reasons
 
 
 def as_csv(comparisons: list[Comparison]) -> str:
     """Write all tables as one CSV with a row per method and metric: mean, spread, number of seeds."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["dataset", "network", "epochs", "protocol", "method", "metric", "mean", "spread", "seeds"])
+    heads = ["dataset", "network", "epochs", "training", "protocol", "method", "metric", "mean", "spread", "seeds"]
+    writer.writerow(heads)
     for comparison in comparisons:
         setting = comparison.setting
-        where = [setting.dataset, setting.network, setting.epochs, setting.protocol]
+        where = [setting.dataset, setting.network, setting.epochs, setting.training, setting.protocol]
         for row in comparison.rows:
             for key, values in row.values.items():
                 spread = row.spread(key)

@@ -7,8 +7,9 @@ from typing import Any
 
 from src.foundation.errors import UserError
 from src.runs.record import Run, find_runs, read_run
-from src.runs.teacher import Teacher, read_size, teacher_from_file, teacher_from_library, teacher_from_run, with_levels
+from src.runs.teacher import Teacher, read_size, teacher_from_file, teacher_from_library, with_levels
 from src.runs.teacher_choice import CHOICES, conditions_of, read_entry, refuse_other_labels, refuse_unknown
+from src.runs.teacher_ranking import Student, extent, mismatches, most_alike
 
 STUDENT_ONLY = (
     "stage=",
@@ -29,7 +30,7 @@ STUDENT_ONLY = (
 def find_teachers(
     root: Path,
     tasks: Sequence[str],
-    student: Mapping[str, Any],
+    student: Student,
     settings: Mapping[str, Any],
     overrides: Sequence[str],
     model_option: Callable[[str], Mapping[str, Any]],
@@ -37,9 +38,10 @@ def find_teachers(
     """Find a teacher for each task, and whatever other teachers the config names.
 
     Args:
-        root: folder that is searched for runs; the newest finished one that fits is used.
+        root: folder that is searched for runs. Of those that fit, the one trained with the student's own settings is
+            taken, else the longest trained; the newest of several.
         tasks: the student's tasks.
-        student: default conditions on a teacher's record: the student's dataset, model, seed, supervision, debug.
+        student: what a teacher must share with the student, and the student's configuration.
         settings: the config's ``teacher``: model, size and seed where they differ, and an entry per teacher by name.
         overrides: the command's overrides, from which the commands that train missing ones are made.
         model_option: returns the configuration of an option of ``model``.
@@ -51,7 +53,7 @@ def find_teachers(
     if general["size"] is not None:
         read_size("teacher.size", general["size"])
     entries = {name: entry for name, entry in settings.items() if name not in CHOICES}
-    runs = [run for run in find_runs(root) if run.record.get("stage") == "teacher"]
+    runs = [run for run in find_runs(root) if run.record["stage"] == "teacher"]
     found: dict[str, Teacher] = {}
     reasons: dict[str, str] = {}
     commands: list[str] = []
@@ -65,12 +67,13 @@ def find_teachers(
             continue
         choice = general | {key: value for key, value in entry.items() if value is not None}
         refuse_unknown(name, choice, tasks)
-        refuse_other_labels(student, choice)
-        conditions = conditions_of(student, choice)
-        if fitting := _fitting(runs, name, conditions):
-            found[name] = with_levels(teacher_from_run(fitting[-1], student["dataset"]["size"]), levels)
+        refuse_other_labels(student.shared, choice)
+        conditions = conditions_of(student.shared, choice)
+        candidates = [run for run in runs if run.record["task"] == name]
+        if fitting := [run for run in candidates if run.finished and not mismatches(run.record, conditions)]:
+            found[name] = with_levels(most_alike(fitting, student), levels)
         else:
-            reasons[name] = _why_none([run for run in runs if run.record.get("task") == name], conditions)
+            reasons[name] = _why_none(candidates, conditions)
             commands.append(teacher_command(name, overrides, choice))
     if reasons:
         raise UserError(
@@ -84,7 +87,7 @@ def find_teachers(
 def _named(
     name: str,
     entry: Mapping[str, Any],
-    student: Mapping[str, Any],
+    student: Student,
     model_option: Callable[[str], Mapping[str, Any]],
 ) -> Teacher | None:
     """Return the teacher that an entry names; None where the entry holds only conditions."""
@@ -94,18 +97,6 @@ def _named(
         return None
     refuse_unknown(name, entry, tasks=[name], known=("from",))
     return _given(name, str(entry["from"]), student)
-
-
-def mismatches(record: Mapping[str, Any], conditions: Mapping[str, Any]) -> list[str]:
-    """Describe how a run's record differs from ``conditions``; nested keys are compared one by one."""
-    differences = []
-    for key, value in conditions.items():
-        have = record.get(key)
-        if isinstance(value, Mapping) and isinstance(have, Mapping):
-            differences += [f"{key}.{inner}" for inner in mismatches(have, value)]
-        elif have != value:
-            differences.append(f"{key} is {_short(have)}, not {_short(value)}")
-    return differences
 
 
 def teacher_command(task: str, overrides: Sequence[str], choice: Mapping[str, Any] | None = None) -> str:
@@ -122,47 +113,31 @@ def teacher_command(task: str, overrides: Sequence[str], choice: Mapping[str, An
     return "python -m src.train " + shlex.join(["stage=teacher", f"task={task}", *kept])
 
 
-def _fitting(runs: Sequence[Run], task: str, conditions: Mapping[str, Any]) -> list[Run]:
-    """List the finished runs of ``task`` whose records meet ``conditions``."""
-    return [
-        run
-        for run in runs
-        if run.record.get("task") == task and run.finished and not mismatches(_known(run), conditions)
-    ]
-
-
-def _given(name: str, where: str, student: Mapping[str, Any]) -> Teacher:
-    """Open the teacher that the path ``where`` names, of the same task, dataset name and classes."""
-    path = Path(where)
+def _given(name: str, where: str, student: Student) -> Teacher:
+    """Open the teacher that the path ``where`` names, of the same task, dataset name and classes, whole or not."""
+    path, dataset = Path(where), student.shared["dataset"]
     if not path.is_dir():
-        return teacher_from_file(name, path, student["dataset"])
-    run = read_run(path)
-    if run is None or run.record.get("stage") != "teacher" or run.record.get("task") != name:
+        return teacher_from_file(name, path, dataset)
+    try:
+        run = read_run(path)
+    except UserError as error:
+        raise UserError(f"teacher.{name}={where} is not a teacher of {name}", error.what) from error
+    if run.record["stage"] != "teacher" or run.record["task"] != name:
         raise UserError(f"teacher.{name}={where} is not a teacher of {name}", "the directory holds no such run")
-    dataset = student["dataset"]
-    same_size = run.record["dataset"].get("size") == dataset["size"]
+    same_size = run.record["dataset"]["size"] == dataset["size"]
     conditions = {"dataset": dataset if same_size else {key: dataset[key] for key in ("name", "classes")}}
-    conditions |= {"debug": student["debug"]} if "debug" in student else {}
-    if not run.finished or mismatches(run.record, conditions):
-        raise UserError(f"teacher.{name}={where} does not fit", _why_none([run], conditions))
-    return teacher_from_run(run, dataset["size"])
-
-
-def _known(run: Run) -> dict[str, Any]:
-    """Return a run's record; where an older one lacks the supervision, it was full."""
-    return {"supervision": "full"} | dict(run.record)
+    if wrong := mismatches(run.record, conditions):
+        raise UserError(f"teacher.{name}={where} does not fit", "; ".join(wrong))
+    if run.record["status"] == "running" or not (path / "weights.pt").exists():
+        raise UserError(f"teacher.{name}={where} has no weights", f"its status is {run.record['status']}")
+    return most_alike([run], student)
 
 
 def _why_none(candidates: Sequence[Run], conditions: Mapping[str, Any]) -> str:
     """Explain why no candidate is used, by the one that differs least from ``conditions``."""
     if not candidates:
         return "none was trained"
-    nearest = min(reversed(candidates), key=lambda run: len(mismatches(_known(run), conditions)))
+    nearest = min(reversed(candidates), key=lambda run: len(mismatches(run.record, conditions)))
     if not nearest.finished:
-        return f"{nearest.path} has not finished (status {nearest.record.get('status')})"
-    return f"{nearest.path} does not fit: {'; '.join(mismatches(_known(nearest), conditions))}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        return f"{nearest.path} is no whole run ({extent(nearest)}); teacher.NAME={nearest.path} takes it nevertheless"
+    return f"{nearest.path} does not fit: {'; '.join(mismatches(nearest.record, conditions))}"

@@ -8,12 +8,19 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from src.foundation.errors import UserError
 from src.foundation.files import write_json
+from src.foundation.validation import validated
 from src.runs.former_names import by_present_names
+from src.runs.identity import Configuration, canonical, decisive, run_digest
+from src.runs.shape import RecordShape, ResultsShape
 
 PACKAGES = (
     "torch",
@@ -28,39 +35,98 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory with its record; ``results`` are its metrics under the protocol, empty until it has finished."""
+    """A run directory with its record; ``results`` are its metrics under the protocol, None those without a value."""
 
     path: Path
     record: Mapping[str, Any]
-    results: Mapping[str, float]
+    results: Mapping[str, float | None]
 
     @property
     def finished(self) -> bool:
-        """Whether the run has finished."""
+        """Whether the run is whole: it has finished all that it was to train on all of the data."""
         return self.record.get("status") == "finished"
 
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The canonical configuration that decided what was trained; of a run of an earlier version, from config.yaml.
 
-def read_run(path: Path) -> Run | None:
-    """Read the run in directory ``path``; None where there is none or its record is unreadable."""
-    try:
-        record = json.loads((path / "run.json").read_text())
-        metrics = path / "metrics.json"
-        results = json.loads(metrics.read_text())["metrics"] if metrics.exists() else {}
-    except (OSError, ValueError, KeyError):
-        return None
-    if not isinstance(record, dict):
-        return None
-    if "model" in record:
-        record["model"] = by_present_names(record["model"])
-    if isinstance(record.get("task_configs"), dict):
-        record["task_configs"] = {name: by_present_names(config) for name, config in record["task_configs"].items()}
-    return Run(path, record, results)
+        Raises:
+            UserError: the run does not say how it was trained.
+        """
+        if kept := self.record.get("configuration"):
+            return canonical(kept)
+        return _earlier_configuration(self.path, self.record)
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies what was trained, the teachers that were used included."""
+        return str(self.record.get("digest") or run_digest(self.configuration, {}))
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs below a folder, oldest first, and a line for each directory whose record cannot be used."""
+
+    runs: list[Run]
+    unusable: list[str]
+
+
+def read_run(path: Path) -> Run:
+    """Read the run in directory ``path``.
+
+    Raises:
+        UserError: there is none, or its record is not of the declared shape.
+    """
+    record: Any = _read_shape(path / "run.json", RecordShape)
+    record["model"] = by_present_names(record["model"])
+    record["task_configs"] = {name: by_present_names(config) for name, config in record["task_configs"].items()}
+    metrics = path / "metrics.json"
+    return Run(path, record, _read_shape(metrics, ResultsShape)["metrics"] if metrics.exists() else {})
+
+
+def search(root: Path) -> Found:
+    """Read all runs below ``root``."""
+    runs, unusable = [], []
+    for file in sorted(root.rglob("run.json")):
+        try:
+            runs.append(read_run(file.parent))
+        except UserError as error:
+            unusable.append(f"{file.parent}: {error.what}" + (f", {error.why}" if error.why else ""))
+    return Found(sorted(runs, key=lambda run: run.record["started"]), unusable)
 
 
 def find_runs(root: Path) -> Iterator[Run]:
-    """Yield all runs below ``root``, oldest first."""
-    runs = [run for file in root.rglob("run.json") if (run := read_run(file.parent))]
-    yield from sorted(runs, key=lambda run: str(run.record.get("started", "")))
+    """Yield all usable runs below ``root``, oldest first."""
+    yield from search(root).runs
+
+
+def _read_shape(path: Path, shape: type[Any]) -> dict[str, Any]:
+    """Read a JSON file and check it against its declared shape; NaN, which is no JSON, is read as null."""
+    try:
+        content = json.loads(path.read_text(), parse_constant=lambda _: None)
+        json.dumps(content)  # nested deeper than Python can follow
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path.name} cannot be read", f"{type(error).__name__}: {error}".split("\n")[0]) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path.name} is no mapping", f"it holds a {type(content).__name__}")
+    mistakes = validated(shape, content)[1]
+    if mistakes:
+        raise UserError(f"{path.name} is not what a run writes", "; ".join(mistake.what for mistake in mistakes[:3]))
+    return content
+
+
+def _earlier_configuration(path: Path, record: Mapping[str, Any]) -> Configuration:
+    """Take the configuration of a run whose record lacks it from the run's config.yaml."""
+    data = {"content": record["dataset"].get("content"), "train_images": record["train_images"]}
+    try:
+        values = yaml.safe_load((path / "config.yaml").read_text())
+        values["model"] = by_present_names(values["model"])
+        precision = str(values["trainer"].get("precision"))
+        return decisive(values, record["task_configs"], data, precision)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path} does not say how it was trained", f"config.yaml cannot be used: {type(error).__name__}"
+        ) from error
 
 
 def write_record(path: Path, record: Mapping[str, Any], **changes: Any) -> dict[str, Any]:

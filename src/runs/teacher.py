@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ class Teacher:
         size: height and width to which its images are resized, where they are not the student's.
         levels: student level -> teacher level, where they are not the student's usual ones.
         features_only: whether it has no task, so that levels it lacks are left out.
+        run: the run that trained it, where it comes from one.
+        differs: training settings in which that run differs from the student, by dotted key.
+        remark: what a user should know of it.
     """
 
     entry: Any
@@ -37,10 +40,13 @@ class Teacher:
     size: Size | None = None
     levels: Levels | None = None
     features_only: bool = False
+    run: Run | None = None
+    differs: Mapping[str, Any] = field(default_factory=dict)
+    remark: str = ""
 
     def __str__(self) -> str:
-        """Name its origin."""
-        return str(self.entry)
+        """Name its origin, and how long and how well it was trained."""
+        return f"{self.entry}{f' ({self.remark})' if self.remark else ''}"
 
     def load(self) -> TeacherNetwork:
         """Load the network, with its size and levels for a regime of distillation."""
@@ -56,14 +62,17 @@ def with_levels(teacher: Teacher, levels: Any) -> Teacher:
     return replace(teacher, entry=dict(entry) | {"levels": levels}, digest=digest, levels=read_levels(levels))
 
 
-def teacher_from_run(run: Run, size: Any) -> Teacher:
+def teacher_from_run(run: Run, size: Any, differs: Mapping[str, Any], remark: str) -> Teacher:
     """Return the teacher of a run directory; ``size`` is the student's images' height and width."""
     own = run.record["dataset"]["size"]
     return Teacher(
         str(run.path),
-        str(run.record.get("digest", run.record.get("fingerprint"))),
+        run.digest,
         lambda: load_network(run.path / "weights.pt")[0],
         None if list(own) == list(size) else (own[0], own[1]),
+        run=run,
+        differs=differs,
+        remark=remark,
     )
 
 
@@ -115,14 +124,16 @@ def read_size(key: str, size: Any) -> Size:
 
 def _from_checkpoint(name: str, path: Path, dataset: Mapping[str, Any]) -> Teacher:
     """Return the teacher of a checkpoint, which the record of its run directory describes."""
-    run = read_run(path.parent.parent)
-    if not path.is_file() or run is None:
+    try:
+        record = read_run(path.parent.parent).record
+    except UserError as error:
         raise UserError(
             f"teacher.{name}={path} is no checkpoint in a run directory",
-            "the record of the run directory describes the network",
+            f"the record of the run directory describes the network, and {error.what}",
             f"teacher.{name}=RUN_DIRECTORY, or the weights.pt in it",
-        )
-    record = run.record
+        ) from error
+    if not path.is_file():
+        raise UserError(f"teacher.{name}={path} is not there", mend=f"teacher.{name}=RUN_DIRECTORY")
     _check_kind(name, path, record["task_configs"], record["dataset"], dataset)
 
     def open_checkpoint() -> MultiTaskNetwork:

@@ -85,6 +85,9 @@ class Names(Section):
     adaptor: str
     distance: str
     loss_weights: str
+    optimiser: str
+    schedule: str
+    augmentation: str
     experiment: str | None
     debug: str | None
 

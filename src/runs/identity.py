@@ -1,0 +1,154 @@
+"""What identifies a run: the resolved configuration that decides what is trained, and nothing else."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from src.data.store.manifest import Manifest
+from src.distillation.base import REGIMES
+from src.foundation.errors import UserError
+from src.foundation.part_options import TARGET, slots_of
+from src.foundation.registry import REGISTRIES
+
+Configuration = dict[str, Any]
+
+METHOD = ("distillation", "adaptor", "distance", "loss_weights", "teacher")
+"""Groups by which the methods of one setting differ."""
+NOT_DECISIVE = (
+    "stage", "task", "tasks", "dataset", "trainer", "teacher",  # enter in another form
+    "paths", "logger", "pictures", "probe", "resume", "reuse", "objective", "names", "label", "extensions",
+    "teacher_cache", "channels_last", "compile", "compile_backend", "compile_mode",  # the same up to rounding
+)  # fmt: skip
+OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural", "depth_unit")
+OF_TRAINER_NOT_DECISIVE = (
+    "accelerator", "devices", "num_nodes", "strategy", "precision", "max_steps", "max_time", "fast_dev_run",
+    "limit_test_batches", "log_every_n_steps", "num_sanity_val_steps", "enable_model_summary", "enable_progress_bar",
+    "use_distributed_sampler", "deterministic", "benchmark", "detect_anomaly", "profiler",
+)  # fmt: skip
+"""Precision and processes enter as they turn out; what ends a run early makes no whole run."""
+OF_SELECTION = ("check_val_every_n_epoch", "limit_val_batches")
+"""Decisive where weights or metrics are chosen by validation."""
+
+
+def decisive(
+    values: Mapping[str, Any], tasks: Mapping[str, Any], data: Mapping[str, Any], precision: str, processes: int = 1
+) -> Configuration:
+    """Select from a resolved configuration what decides the outcome of its run.
+
+    Args:
+        values: the resolved configuration.
+        tasks: configurations of the tasks that are trained.
+        data: what is known of the training data: its content's digest, number of images.
+        precision: as it turned out on this hardware.
+        processes: over which the batch is spread.
+    """
+    unused = unused_groups(values)
+    kept = {key: value for key, value in values.items() if key not in {*NOT_DECISIVE, *unused}}
+    dataset = {key: value for key, value in values["dataset"].items() if key not in OF_DATASET_NOT_DECISIVE}
+    if dataset.get("validation") != "holdout":  # what is only watched decides nothing
+        dataset = {key: value for key, value in dataset.items() if key not in ("validation", "holdout")}
+    selects = () if values.get("protocol", "last") != "last" else OF_SELECTION
+    given = {k: v for k, v in values["trainer"].items() if k not in {*OF_TRAINER_NOT_DECISIVE, *selects}}
+    trainer = {key: value for key, value in given.items() if value is not None}
+    if "gradient_clip_val" not in trainer:
+        trainer.pop("gradient_clip_algorithm", None)
+    if processes == 1:
+        trainer.pop("sync_batchnorm", None)
+    kept |= {"stage": values["stage"]["name"], "tasks": dict(tasks), "dataset": dataset | dict(data)}
+    kept["trainer"] = trainer | {"precision": precision, "processes": processes}
+    if values.get("labels", "full") != "full":
+        kept["supervised_tasks"] = sorted(values["tasks"])
+    if chosen := {key: value for key, value in (values.get("teacher") or {}).items() if value is not None}:
+        kept["teacher"] = chosen
+    return canonical(kept)
+
+
+def canonical(configuration: Mapping[str, Any]) -> Configuration:
+    """Write a configuration so that equal ones look equal: options that it leaves out are set to their defaults."""
+    filled = {key: _filled(key, value) for key, value in configuration.items()}
+    if isinstance(filled.get("tasks"), Mapping):
+        filled["tasks"] = {name: _filled("task", task) for name, task in filled["tasks"].items()}
+    plain: Configuration = _plain(filled)
+    return plain
+
+
+def digest(values: Any) -> str:
+    """Hash plain values."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def run_digest(configuration: Mapping[str, Any], teachers: Mapping[str, str]) -> str:
+    """Hash what decides a run's outcome: its configuration, and its teachers by their own digests, however chosen."""
+    return digest([{key: value for key, value in configuration.items() if key != "teacher"}, dict(teachers)])
+
+
+def setting_of(configuration: Mapping[str, Any]) -> Configuration:
+    """Select what the runs of one table share: all but stage, tasks, method and seed."""
+    varying = {"stage", "tasks", "seed", *METHOD}
+    return {key: value for key, value in configuration.items() if key not in varying}
+
+
+def flattened(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Write nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{above}.{key}" if above else str(key)
+        flat |= flattened(value, name) if isinstance(value, Mapping) and value else {name: value}
+    return flat
+
+
+def differences(configuration: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by dotted key the values of ``configuration`` that ``reference`` has otherwise; None for one it lacks."""
+    own, usual = flattened(configuration), flattened(reference)
+    keys = dict.fromkeys([*own, *usual])
+    return {key: own.get(key) for key in keys if (key in own, own.get(key)) != (key in usual, usual.get(key))}
+
+
+def unused_groups(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the groups that a configuration holds but its run does not use."""
+    if values["stage"]["name"] == "teacher":
+        tasks = ("tasks",) if values.get("labels", "full") == "full" else ()  # else they share the labels
+        return (*tasks, "adaptor", "distance", "distillation", "loss_weights")
+    try:
+        aligns = REGIMES.traits(values["distillation"]).aligns_features
+    except UserError:  # a regime of an earlier version
+        aligns = values.get("names", {}).get("distillation") not in ("none", "output")
+    return ("task",) if aligns else ("task", "adaptor", "distance")
+
+
+def dataset_identity(dataset: Mapping[str, Any], manifest: Manifest) -> dict[str, Any]:
+    """Return what a teacher's and a student's dataset must share.
+
+    ``content`` hashes the checksums of the training arrays: the same for the same data, wherever it lies.
+    """
+    sums = {name: file.crc32 for name, file in sorted(manifest.splits["train"].arrays.items())}
+    content = f"{zlib.crc32(repr(sums).encode()):08x}"
+    return {key: dataset[key] for key in ("name", "size", "classes")} | {"content": content}
+
+
+def _filled(kind: str, config: Any) -> Any:
+    """Set the options that a part's configuration leaves out to their defaults; anything else stays as it is."""
+    registry = REGISTRIES.get(kind)
+    if registry is None or not isinstance(config, Mapping) or TARGET not in config:
+        return config
+    try:
+        options, slots = registry.options(config), slots_of(registry.part(config))
+    except UserError:  # a part that is not known here
+        return config
+    defaults = {name: option.default for name, option in options.items() if _is_plain(option.default)}
+    return {key: _filled(slots[key].kind, v) if key in slots else v for key, v in {**defaults, **config}.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str | list | tuple | dict)
+
+
+def _plain(value: Any) -> Any:
+    """Write numbers and lists in one way: 1.0 as 1, tuples as lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | Collection) and not isinstance(value, str):
+        return [_plain(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

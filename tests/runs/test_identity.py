@@ -1,0 +1,85 @@
+"""What changes the identity of a run, and what does not."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from src.app.composing import composed_values
+from src.app.overrides import put_back
+from src.runs.identity import Configuration, decisive, run_digest
+
+DATA = {"content": "c0ffee", "train_images": 100}
+
+
+def configuration(*overrides: str, precision: str = "32-true", processes: int = 1) -> Configuration:
+    values = put_back(composed_values("train", [f"++{o}" if "." in o else o for o in overrides]))
+    return decisive(values, values["tasks"], DATA, precision, processes)
+
+
+def same(overrides: Sequence[str], base: Sequence[str] = ()) -> bool:
+    return run_digest(configuration(*base), {}) == run_digest(configuration(*base, *overrides), {})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["paths.runs=elsewhere"], ["paths.data=elsewhere"], ["label=mine"], ["pictures.count=0"], ["probe.every=1"],
+        ["reuse=true"], ["trainer.enable_model_summary=true"], ["trainer.log_every_n_steps=1"],
+        ["trainer.profiler=simple"],
+        ["dataset.workers=2"], ["dataset.resident=true"], ["dataset.root=elsewhere"], ["compile=true"],
+        ["channels_last=false"], ["teacher_cache=1"], ["trainer.accelerator=cpu"],
+        ["trainer.check_val_every_n_epoch=1"],
+        ["trainer.max_time=00:01:00:00"], ["dataset.validation=none"], ["teacher.depth=SOME_PATH"],
+        ["dataset.holdout=0.3"], ["trainer.gradient_clip_algorithm=value"],
+        ["distillation.temperature=4"], ["distillation.temperature=4.0"], ["distillation.weights.depth=1"],
+        ["adaptor=linear"], ["optimiser=adam"], ["distillation.levels=[bottleneck,decoder]"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_change_training_is_no_part_of_a_runs_identity(overrides: list[str]) -> None:
+    assert same(overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["seed=1"], ["trainer.max_epochs=3"], ["optimiser.lr=0.1"], ["optimiser=adamw"], ["schedule=step"],
+        ["augmentation=none"], ["dataset.batch_size=3"], ["trainer.accumulate_grad_batches=2"],
+        ["trainer.gradient_clip_val=1.0"], ["protocol=mean10"], ["labels=one"], ["tasks=[semantic,depth]"],
+        ["model=small_wide"], ["model.filters=[4,6,8,8]"], ["distillation=none"], ["distillation.temperature=3"],
+        ["distillation.weights.depth=2"], ["adaptor=mlp"], ["distance=l2"], ["loss_weights=dwa"],
+        ["dataset.validation=holdout"], ["dataset.size=[32,48]"],
+        ["experiment=kd4mtl_nyuv2", "distillation=none"],
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_changes_training_is_part_of_a_runs_identity(overrides: list[str]) -> None:
+    assert not same(overrides)
+
+
+def test_precision_and_processes_count_as_they_turn_out() -> None:
+    found = {run_digest(configuration(precision=p, processes=n), {}) for p in ("32-true", "bf16-mixed") for n in (1, 2)}
+    assert len(found) == 4
+
+
+def test_a_held_out_share_counts_where_something_is_held_out() -> None:
+    held_out = ["dataset.validation=holdout", "protocol=best"]
+    assert not same(["dataset.holdout=0.3"], held_out)
+    assert not same(["trainer.check_val_every_n_epoch=1"], held_out)
+
+
+def test_teachers_count_by_their_own_digests() -> None:
+    own = configuration()
+    assert len({run_digest(own, teachers) for teachers in ({}, {"depth": "a"}, {"depth": "b"}, {"normal": "a"})}) == 4
+
+
+def test_two_experiments_without_distillation_are_two_methods() -> None:
+    pair = [configuration(f"experiment={name}", "distillation=none") for name in ("kd4mtl_nyuv2", "fast_nyuv2")]
+    assert run_digest(pair[0], {}) != run_digest(pair[1], {})
+
+
+def test_groups_that_a_run_does_not_use_are_no_part_of_it() -> None:
+    assert same(["adaptor=mlp"], ["distillation=none"])
+    teacher = ["stage=teacher", "task=depth"]
+    assert same(["loss_weights=dwa"], teacher)
+    assert same(["distillation=none"], teacher)
