@@ -15,34 +15,41 @@ from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe, title
 from src.app.fitting import fit
-from src.app.resuming import resumed
+from src.app.resuming import begun, digests, refuse_others, resumed
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically, write_json
 from src.runs import directory
-from src.runs.record import Run, find_runs, read_run, write_record
+from src.runs.record import Run, begin_start, find_runs, read_run, write_record
+from src.training.checkpoints import checkpoint_to_resume
 
 
 def train(invocation: Invocation[TrainConfig]) -> None:
     """Train what the configuration describes, from data to test metrics, in a directory of its own."""
     folder = _folder()
-    config, values = resumed(invocation, folder) or (invocation.config, invocation.values)
+    config, values = resumed(invocation, folder) or begun(invocation)
     run = assemble(config, values, invocation.overrides, folder)
     assert run.trainer is not None
     if config.reuse and (done := _finished(Path(config.paths.runs), run.digest)):
         print(f"already trained: {title(config)} -> {done.path}")
         return
     record = describe(config, values, run, invocation.overrides)
+    record |= {"directory": str(folder.absolute()), "teacher_digests": digests(run.teachers)}
+    checkpoint = checkpoint_to_resume(folder / "checkpoints")
     if earlier := read_run(folder):
+        refuse_others(earlier.record, run.dataset, run.teachers)
         record["values"] = earlier.record.get("values", [])  # those of the command that began the run
+    record = begin_start(record, earlier.record if earlier else None, checkpoint.epochs if checkpoint else 0)
     if run.trainer.is_global_zero:
+        if checkpoint and checkpoint.remark:
+            print(checkpoint.remark)
         write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
         write_record(folder, record, status="running")
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]
         print(f"{title(config)} -> {folder}", *teachers, sep="\n", flush=True)
-    fit(run, folder, record)
+    fit(run, folder, record, checkpoint.path if checkpoint else None)
 
 
 def rules(config: TrainConfig, overrides: Sequence[str]) -> list[UserError]:
