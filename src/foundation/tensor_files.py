@@ -6,6 +6,9 @@ from typing import Any
 
 import torch
 
+FOLDER = 0x10
+"""The attribute of a member of a zip archive that is a folder."""
+
 
 class DamagedFileError(Exception):
     """A file is not as it was written; the message says what was found."""
@@ -40,14 +43,14 @@ def check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-            # torch writes no attributes, and leaves a tensor of what by them is a folder uninitialised
-            marked = next((member.filename for member in archive.infolist() if member.external_attr), None)
+            # torch writes no folders, and leaves a tensor of what is marked as one uninitialised
+            marked = next((member.filename for member in archive.infolist() if member.external_attr & FOLDER), None)
     except Exception as error:  # zipfile raises many kinds for headers that are damaged
         raise DamagedFileError(f"it is damaged, truncated or no file of torch's ({first_line(error)})") from error
     if damaged is not None:
         raise DamagedFileError(f"it is damaged: {damaged} in it does not have its checksum")
     if marked is not None:
-        raise DamagedFileError(f"it is damaged: {marked} in it has attributes that torch does not write")
+        raise DamagedFileError(f"it is damaged: {marked} in it is marked as a folder")
 
 
 def first_line(error: Exception) -> str:

@@ -32,10 +32,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
         """Write ``checkpoint`` to ``path``; at every moment ``last.ckpt`` or ``previous.ckpt`` is there and whole."""
         target = Path(path)
         if target.name != LAST:
-            replace_atomically(target, lambda stream: torch.save(checkpoint, stream))
+            _write(target, checkpoint)
             return
         following = target.with_name("next.ckpt")
-        replace_atomically(following, lambda stream: torch.save(checkpoint, stream))
+        _write(following, checkpoint)
         if target.exists() and target.resolve() == self.whole:
             target.replace(target.with_name(PREVIOUS))
         following.replace(target)
@@ -111,6 +111,13 @@ def checkpoint_to_resume(folder: Path) -> Resumption | None:
             f"rm {files}  # the run then begins anew when it is resumed",
         )
     return None
+
+
+def _write(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Write ``checkpoint`` in one step, and remove what a process that was killed has left of such a step."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink()
+    replace_atomically(path, lambda stream: torch.save(checkpoint, stream))
 
 
 def _require_whole_best(path: Path) -> None:

@@ -55,10 +55,9 @@ def test_flipped_bytes_change_no_tensor(file: Path) -> None:
 def test_a_byte_of_the_archives_directory_changes_no_tensor(file: Path) -> None:
     good = file.read_bytes()
     for place in range(good.index(b"PK\x01\x02"), len(good)):
-        for mask in (0x10, 0xFF):  # 0x10: the attribute of a folder, whose content torch leaves uninitialised
-            bad = bytearray(good)
-            bad[place] ^= mask
-            is_refused(file, bytes(bad))
+        bad = bytearray(good)
+        bad[place] ^= 0x10  # among others the attribute of a folder, whose content torch leaves uninitialised
+        is_refused(file, bytes(bad))
 
 
 def test_what_is_cut_short_is_refused(file: Path) -> None:

@@ -70,6 +70,12 @@ def test_a_resumed_run_keeps_the_one_it_went_on_from(folder: Path) -> None:
     assert epochs(folder) == {"last.ckpt": 3, "previous.ckpt": 2}
 
 
+def test_what_a_kill_left_half_written_is_removed(folder: Path) -> None:
+    (folder / ".next.ckpt.abcdef").write_bytes(b"half")
+    AtomicCheckpoints().save_checkpoint(content(3), folder / "last.ckpt")
+    assert sorted(file.name for file in folder.iterdir()) == ["last.ckpt", "previous.ckpt"]
+
+
 def test_when_both_are_damaged_it_is_told_and_nothing_is_begun(folder: Path) -> None:
     damage(folder / "last.ckpt")
     damage(folder / "previous.ckpt")
