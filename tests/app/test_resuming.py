@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from src.app.paths import found_again, with_found_weights
 from src.foundation.files import write_json
 from tests.conftest import TINY, Workspace, read_json
 
@@ -186,3 +187,13 @@ def test_other_data_or_another_teacher_than_the_runs_own_is_refused(at_home: Wor
     result = at_home.call("train", f"resume={student}")
     assert result.code == 1
     assert "data are not those" in result.out
+
+
+def test_weights_that_a_network_starts_from_are_found_where_the_run_began(tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").touch()
+    record = {"cwd": str(tmp_path), "directory": str(tmp_path / "runs" / "x")}
+    find = found_again(record, tmp_path / "runs" / "x", {})
+    built = with_found_weights({"model": {"weights": "weights.pth"}}, record, find)
+    assert built["model"]["weights"] == str(tmp_path / "weights.pth")
+    for other in ("hub", None):
+        assert with_found_weights({"model": {"weights": other}}, record, find)["model"]["weights"] == other
