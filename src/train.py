@@ -15,32 +15,45 @@ from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe, title
 from src.app.fitting import fit
-from src.app.resuming import resumed
+from src.app.resuming import begun, refuse_others, resumed
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically, write_json
 from src.runs import directory
-from src.runs.record import Run, find_runs, write_record
+from src.runs.record import Run, begin_start, find_runs, read_run, write_record
+from src.training.checkpoints import checkpoint_to_resume
+
+
+CHOSEN_AT_FIRST = ("configuration", "changed", "teacher_differences")
+"""What a resumed run, whose teachers are named by their paths, no longer knows."""
 
 
 def train(invocation: Invocation[TrainConfig]) -> None:
     """Train what the configuration describes, from data to test metrics, in a directory of its own."""
     folder = _folder()
-    config, values = resumed(invocation, folder) or (invocation.config, invocation.values)
+    config, values = resumed(invocation, folder) or begun(invocation)
     run = assemble(config, values, invocation.overrides, folder)
     assert run.trainer is not None
     if config.reuse and (done := _finished(Path(config.paths.runs), run.digest)):
         print(f"already trained: {title(config)} -> {done.path}")
         return
-    record = describe(config, values, run)
+    record = describe(config, values, run) | {"directory": str(folder.absolute())}
+    checkpoint = checkpoint_to_resume(folder / "checkpoints")
+    earlier = read_run(folder).record if (folder / "run.json").exists() else None
+    if earlier:
+        refuse_others(earlier, run.dataset, run.teachers)
+        record |= {key: earlier[key] for key in CHOSEN_AT_FIRST if key in earlier}
+    record = begin_start(record, earlier, checkpoint.epochs if checkpoint else 0)
     if run.trainer.is_global_zero:
+        if checkpoint and checkpoint.remark:
+            print(checkpoint.remark)
         write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
         write_record(folder, record, status="running")
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]
         print(f"{title(config)} -> {folder}", *teachers, sep="\n", flush=True)
-    fit(run, folder, record)
+    fit(run, folder, record, checkpoint.path if checkpoint else None)
 
 
 def rules(config: TrainConfig, overrides: Sequence[str]) -> list[UserError]:

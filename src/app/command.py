@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
@@ -46,6 +47,8 @@ class Invocation(Generic[C]):
 def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C], rules: Rules | None = None) -> None:
     """Run ``command`` on the composed configuration ``conf/<config_name>.yaml``, from any working directory.
 
+    Paths are relative to that directory, under hydra.job.chdir=true as well.
+
     A user's mistake ends with a message on stderr and status 1, an interrupt with 130. With HYDRA_FULL_ERROR=1 in
     the environment every error is shown with its trace.
 
@@ -66,7 +69,8 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
             resolved: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             values = put_back(resolved)
             overrides = plain(HydraConfig.get().overrides.task)
-            return command(Invocation(read_checked(kind, values, overrides, rules), values, overrides, trace))
+            with chdir(HydraConfig.get().runtime.cwd):  # paths are relative to it, hydra.job.chdir or not
+                return command(Invocation(read_checked(kind, values, overrides, rules), values, overrides, trace))
         except Exception as error:
             _end(error, trace)
         finally:

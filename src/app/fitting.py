@@ -9,22 +9,21 @@ from src.app.assemble import Assembled
 from src.app.describe import metadata
 from src.foundation.files import write_json
 from src.runs.network_file import save_network
-from src.runs.record import write_record
+from src.runs.record import end_start, write_record
 from src.training.history import read_history
 from src.training.protocol import evaluate_by_protocol
 
 Record = dict[str, Any]
 
 
-def fit(run: Assembled, folder: Path, record: Record) -> None:
-    """Train, evaluate and write weights, metrics and the record with its final status."""
+def fit(run: Assembled, folder: Path, record: Record, checkpoint: Path | None = None) -> None:
+    """Train, from ``checkpoint`` on, evaluate and write weights, metrics and the record with its final status."""
     trainer, module, data = run.trainer, run.module, run.data
     assert trainer is not None
-    last = folder / "checkpoints" / "last.ckpt"
     started = time.perf_counter()
     status = "failed"
     try:
-        trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+        trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
         results = evaluate_by_protocol(trainer, module, data, record["protocol"], folder)
         status = "finished"
     except (KeyboardInterrupt, SystemExit):
@@ -35,23 +34,23 @@ def fit(run: Assembled, folder: Path, record: Record) -> None:
         raise
     finally:
         if trainer.is_global_zero and status != "finished":
-            _leave_usable(run, folder, record, status)
+            _leave_usable(run, folder, end_start(record, status, time.perf_counter() - started))
     if not trainer.is_global_zero:
         return
     save_network(folder / "weights.pt", module.network, metadata(record))
     write_json(folder / "metrics.json", {"protocol": record["protocol"], "split": "test", "metrics": results})
     speeds = [float(row["images_per_second"]) for row in read_history(folder / "metrics.csv")]
-    seconds, speed = round(time.perf_counter() - started, 1), round(statistics.median(speeds), 1)
-    write_record(folder, record, status="finished", seconds=seconds, images_per_second=speed)
+    record = end_start(record, status, time.perf_counter() - started)
+    write_record(folder, record, images_per_second=round(statistics.median(speeds), 1))
     told = "  ".join(f"{key} {results[key]:.4g}" for key in record["primary_metrics"])
-    print(f"finished in {seconds:.0f} s: {told}", flush=True)
+    print(f"finished in {record['seconds']:.0f} s: {told}", flush=True)
 
 
-def _leave_usable(run: Assembled, folder: Path, record: Record, status: str) -> None:
+def _leave_usable(run: Assembled, folder: Path, record: Record) -> None:
     """Write the weights and the record of a run that did not finish, and the command that continues it."""
     assert run.trainer is not None
     if run.trainer.global_step > 0:  # else this process has neither trained nor restored, and may hide better weights
         save_network(folder / "weights.pt", run.module.network, metadata(record))
-    write_record(folder, record, status=status)
+    write_record(folder, record)
     epoch = run.trainer.current_epoch + 1
-    print(f"{status} in epoch {epoch}; go on with: python -m src.train resume={folder}", flush=True)
+    print(f"{record['status']} in epoch {epoch}; go on with: python -m src.train resume={folder}", flush=True)

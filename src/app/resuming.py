@@ -1,5 +1,6 @@
-"""The configuration of a run that is resumed: the one it began with, its teachers included."""
+"""The configuration that a run trains with: the command's, or for one that is resumed the one it began with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,18 @@ import yaml
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
+from src.app.paths import absolute, found_again, with_found_weights, with_paths
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
 from src.runs import directory
 from src.runs.record import read_run
+from src.runs.teacher import Teacher
+
+
+def begun(invocation: Invocation[TrainConfig]) -> tuple[TrainConfig, dict[str, Any]]:
+    """Return the configuration of a new run, with the paths that it records absolute."""
+    values = with_paths(invocation.values, absolute)
+    return command.read_checked(TrainConfig, values, [], None), values
 
 
 def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainConfig, dict[str, Any]] | None:
@@ -45,5 +54,31 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
         # the value of ``teacher`` that finds exactly the run's own teachers
         values["teacher"] = {"model": None, "size": None, "seed": None} | dict.fromkeys(config.tasks, "none")
         values["teacher"] |= run.record["teachers"]
-        config = command.read_checked(TrainConfig, values, [], None)
-    return config, values
+    find = found_again(run.record, folder, _moved(invocation, values))
+    values = with_paths(values, find)
+    return command.read_checked(TrainConfig, with_found_weights(values, run.record, find), [], None), values
+
+
+def refuse_others(record: Mapping[str, Any], dataset: Mapping[str, Any], teachers: Mapping[str, Teacher]) -> None:
+    """Raise UserError where data or teachers are not those that the run of ``record`` began with."""
+    content = record["dataset"].get("content", dataset["content"])
+    if content != dataset["content"]:
+        raise UserError(
+            "the training data are not those that the run began with",
+            f"their digest was {content} and is {dataset['content']}",
+            "paths.data=FOLDER where they are, or begin anew",
+        )
+    before, now = record.get("teacher_digests"), {name: teacher.digest for name, teacher in teachers.items()}
+    changed = [name for name in now if isinstance(before, dict) and before.get(name) != now[name]]
+    if changed:
+        raise UserError(
+            f"the teacher of {', '.join(changed)} is not the one that the run began with",
+            "; ".join(f"{name}: {teachers[name]}" for name in changed),
+            "begin anew",
+        )
+
+
+def _moved(invocation: Invocation[TrainConfig], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the folders that the command says were moved, by where they were."""
+    told = [key for key in ("data", "runs") if any(o.startswith(f"paths.{key}=") for o in invocation.overrides)]
+    return {absolute(values["paths"][key]): absolute(getattr(invocation.config.paths, key)) for key in told}

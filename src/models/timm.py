@@ -1,5 +1,6 @@
 """Any network of timm with intermediate features as a trunk."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from src.foundation.errors import UserError
+from src.foundation.tensor_files import check_archive
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 
 CLASSIFIERS = ("fc.", "head.", "classifier.", "norm.", "fc_norm.")
@@ -110,6 +112,8 @@ def _load(model: nn.Module, path: Path, backbone: str) -> None:
 
             state: dict[str, Any] = load_file(path)
         else:
+            if zipfile.is_zipfile(path):  # not the format of torch before 1.6, which has no checksums
+                check_archive(path)
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise many kinds for a file that is none of theirs
         raise UserError(

@@ -64,7 +64,7 @@ class References:
 
     def used(self, run: Run, task: str) -> Run | None:
         """Return the run of the teacher that ``run`` used for ``task``; None where it is not to be found."""
-        mark, entry = run.record.get("teacher_digests", {}).get(task), run.record["teachers"][task]
+        mark, entry = run.record.get("teacher_runs", {}).get(task), run.record["teachers"][task]
         if mark in self.by_digest:
             return self.by_digest[mark]
         where = entry.get("from") if isinstance(entry, Mapping) else entry

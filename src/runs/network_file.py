@@ -8,6 +8,7 @@ import torch
 
 from src.foundation.errors import UserError
 from src.foundation.files import replace_atomically
+from src.foundation.tensor_files import DamagedFileError, first_line, load_tensors
 from src.models.base import MultiTaskNetwork, build_network
 from src.runs.former_names import by_present_names
 from src.tasks.base import TASKS, Task
@@ -32,14 +33,16 @@ def read_network_file(path: Path) -> dict[str, Any]:
     """Read ``metadata`` and ``state_dict`` of a weights file without running anything in it.
 
     Raises:
-        UserError: no such file, or not one of this project.
+        UserError: no such file, a damaged one, or not one of this project.
     """
     if not path.exists():
         raise UserError(f"there is no weights file {path}", "the run has not finished, or the path is wrong")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file that is no checkpoint
-        raise UserError(f"{path} cannot be read as weights", type(error).__name__) from error
+        content = load_tensors(path)
+    except (DamagedFileError, OSError) as error:
+        raise UserError(
+            f"{path} cannot be read as weights", first_line(error), "copy it again, or train it anew"
+        ) from error
     if not isinstance(content, dict) or content.get("format") not in READABLE:
         raise UserError(f"{path} is not a weights file of this project", "it lacks a known format number")
     metadata = content.get("metadata", content.get("about"))

@@ -55,6 +55,7 @@ class RecordShape(BaseModel):
     supervision: Literal["full", "random", "one"] = "full"
     teachers: dict[str, Any] = {}
     teacher_digests: dict[str, str] = {}
+    teacher_runs: dict[str, str] = {}
     teacher_differences: dict[str, dict[str, Any]] = {}
     configuration: dict[str, Any] = {}
     changed: dict[str, Any] | None = None

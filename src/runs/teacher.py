@@ -110,7 +110,8 @@ def teacher_from_library(
         raise UserError(f"teacher.{name} cannot be built: {mistakes[0].what}", mistakes[0].why, mistakes[0].mend)
     weights = values.get("weights")
     content = _checksum(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
-    digest = f"{zlib.crc32(json.dumps([model, size, content]).encode()):08x}"
+    described = model | {"weights": None} if content else model  # the file's content, wherever it lies
+    digest = f"{zlib.crc32(json.dumps([described, size, content]).encode()):08x}"
     own = read_size(f"teacher.{name}.size", size) if size is not None else None
     return Teacher(dict(entry), digest, lambda: build_network(model, {}), own, features_only=True)
 

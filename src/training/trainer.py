@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy
 from rich.console import Console
 
@@ -15,7 +15,7 @@ from src.training.callbacks.feature_probe import FeatureProbe
 from src.training.callbacks.history import History
 from src.training.callbacks.panels import Panels
 from src.training.callbacks.progress import LossBar
-from src.training.checkpoints import AtomicCheckpoints
+from src.training.checkpoints import AtomicCheckpoints, MovableCheckpoint
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def build_trainer(
         raise UserError("Lightning cannot build this trainer", str(error), "see trainer.*") from error
 
 
-def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:
+def _checkpoint(folder: Path, **options: Any) -> MovableCheckpoint:
     """Build a checkpoint callback, which saves after validation if it monitors a metric, else after each epoch."""
     after_validation = "monitor" in options
-    return ModelCheckpoint(
+    return MovableCheckpoint(
         dirpath=folder / "checkpoints",
         save_top_k=1,
         enable_version_counter=False,

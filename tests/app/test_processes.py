@@ -26,13 +26,14 @@ def wait_for(condition, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("loss_weights", ["dwa", "gradnorm"])
-def test_killed_and_resumed_equals_never_killed(trained: Workspace, loss_weights: str) -> None:
+@pytest.mark.parametrize(("loss_weights", "workers"), [("dwa", 2), ("gradnorm", 0)])
+def test_killed_and_resumed_equals_never_killed(trained: Workspace, loss_weights: str, workers: int) -> None:
     arguments = [
         *LONG,
         "stage=student",
         "trainer.max_epochs=8",
         f"loss_weights={loss_weights}",
+        f"dataset.workers={workers}",
         "pictures.count=0",
     ]
     before = set(trained.runs())

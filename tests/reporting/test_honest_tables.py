@@ -101,7 +101,7 @@ def test_rows_stand_in_the_order_of_their_gain(tmp_path: Path) -> None:
 def test_a_student_is_compared_with_the_teachers_it_used_wherever_they_lie_now(tmp_path: Path) -> None:
     used = write_teachers(tmp_path / "a")
     digests = {task: f"digest of teacher-{task}-0" for task in used}
-    write_run(tmp_path, "s", student(0.4552), OFFLINE, names=DISTILLED, teachers=used, teacher_digests=digests)
+    write_run(tmp_path, "s", student(0.4552), OFFLINE, names=DISTILLED, teachers=used, teacher_runs=digests)
     for other in ({"optimiser": {"lr": 0.5}}, {}):  # of other settings, and newer ones of the same
         for task in SINGLE:
             results = {f"{task}/{key}": 9.0 for key in SINGLE[task]}

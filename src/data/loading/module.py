@@ -129,8 +129,10 @@ class DenseDataModule(pl.LightningDataModule):
         """Build the loader of this process's share of ``indices``, shuffled and in full batches for training."""
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         sampler = EpochSampler(indices, shuffle=train, seed=self.seed, rank=rank, world=world)
-        if self.trainer:  # Lightning starts a resumed epoch's iterator before it sets the sampler's epoch
-            sampler.set_epoch(self.trainer.current_epoch)
+        if self.trainer:
+            # Lightning makes the first iterator, for which workers read ahead, before it sets the sampler's epoch; and
+            # in a resumed run ``current_epoch`` is the last finished one until training starts
+            sampler.set_epoch(self.trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined]
         return DataLoader(
             self.resident.get(dataset.split, dataset),
             batch_size=self.batch_size,
