@@ -11,6 +11,7 @@ from torch import Tensor
 from torchjd.aggregation import (
     Aggregator,
     AlignedMTL,
+    CAGrad,
     DualProj,
     FairGrad,
     GramianWeightedAggregator,
@@ -93,14 +94,17 @@ def weights_of_any_scale(aggregator: GramianWeightedAggregator, gramian: Tensor)
     """Return an aggregator's weights (T) under a gramian (T, T), whose size would meet constants of TorchJD.
 
     CAGrad, for one, takes gradients of a norm below 1e-2 for zero. So they are solved for under the gramian over its
-    trace, on which they do not depend, FairGrad's aside: there G w = w^(-1/alpha).
+    trace, on which they do not depend, FairGrad's aside: there G w = w^(-1/alpha). Where no direction helps every task,
+    TorchJD's CAGrad does nothing, which lies outside the ball around the mean gradient; the mean itself is taken.
     """
     trace = gramian.diagonal().sum()
     trace = torch.where(trace > 0, trace, torch.ones_like(trace))
-    weights = aggregator.gramian_weighting(gramian / trace)
-    return (
-        weights * trace ** (-aggregator.alpha / (1 + aggregator.alpha)) if isinstance(aggregator, FairGrad) else weights
-    )
+    weights: Tensor = aggregator.gramian_weighting(gramian / trace)
+    if isinstance(aggregator, FairGrad):
+        return weights * trace ** (-aggregator.alpha / (1 + aggregator.alpha))
+    if isinstance(aggregator, CAGrad) and not weights.any():
+        return torch.full_like(weights, 1 / len(weights))
+    return weights
 
 
 def refuse_number_of_tasks(aggregator: Aggregator, tasks: int) -> None:
