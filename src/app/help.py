@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from src.app.conf import CONF, options, usual_options
 from src.app.configuration.kinds import OpenMap, PartOf
 from src.app.configuration.reading import annotated_fields, dataclass_of
+from src.foundation.registry import REGISTRIES
 
 NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", NoneType: "null"}
 HIDDEN = ("names",)
@@ -63,7 +64,10 @@ def key_lines(kind: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
         key = f"{where}.{name}" if where else name
         descriptions = (mark.description for mark in marks if isinstance(mark, FieldInfo))
         description = next(filter(None, descriptions), "")
-        if any(isinstance(mark, PartOf) for mark in marks) or key in HIDDEN:
+        if key in HIDDEN:
+            continue
+        if part := next((mark for mark in marks if isinstance(mark, PartOf)), None):
+            yield from _part_lines(part.kind, key)
             continue
         if any(isinstance(mark, OpenMap) for mark in marks):
             yield f"{where}.NAME", "", description
@@ -73,6 +77,14 @@ def key_lines(kind: Any, where: str = "") -> Iterator[tuple[str, str, str]]:
             yield key, takes(annotation, marks), description
             if section:
                 yield from key_lines(section, key)
+
+
+def _part_lines(kind: str, key: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the keys that every part of a kind has."""
+    for name, option in REGISTRIES[kind].options_of_all().items():
+        marks = getattr(option.annotation, "__metadata__", ())
+        description = next((m.description for m in marks if isinstance(m, FieldInfo)), "") or ""
+        yield f"{key}.{name}", takes(option.annotation), description
 
 
 def takes(annotation: Any, marks: Sequence[Any] = ()) -> str:

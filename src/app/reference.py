@@ -99,6 +99,8 @@ def _rows(group: str, values: Mapping[str, Any]) -> Iterator[str]:
     registry = REGISTRIES[group]
     hints = annotations(registry.part(values))
     for key, parameter in registry.options(values).items():
+        if key in registry.options_of_all():
+            continue  # it is among the command's keys
         annotation = hints.get(key)
         default = "" if parameter.default is parameter.empty else str(parameter.default)
         marks = getattr(annotation, "__metadata__", ())

@@ -17,9 +17,11 @@ from src.contracts.expectations import (
     through_a_file,
     trained,
 )
-from src.contracts.toy import EPOCH, TASKS, WEIGHTS, Training
+from src.contracts.toy import EPOCH, TASKS, WEIGHTS, Toy, Training
 from src.foundation.errors import UserError
 from src.loss_weights.base import LOSS_WEIGHTS, LossWeighting
+from src.loss_weights.normalised import Normalised
+from src.models.gradients import loss_gradients
 
 ORDER = (2, 0, 1)
 ROUNDING = 1e-4
@@ -128,6 +130,31 @@ def a_task_without_labels(subject: WeightingSubject) -> None:
 def no_labels_at_all(subject: WeightingSubject) -> None:
     """A batch without labels of any task keeps everything finite, in later steps too"""
     _with_zeros(subject, torch.zeros_like)
+
+
+@LOSS_WEIGHTING.property(Normalised)
+def normalises(subject: WeightingSubject) -> str:
+    """normalise=true keeps the direction and makes weights of losses sum to T, or a direction as long as their sum's"""
+    shared = {}
+    for on in (False, True):
+        training = Training(LOSS_WEIGHTS.build({**subject.config, "normalise": on}, list(TASKS)))
+        toy, plain = training.toy, Toy(len(TASKS))
+        torch.manual_seed(0)
+        training.step()
+        parts = [p.grad for p in (toy.alone, toy.layer) if p.grad is not None]
+        shared[on], heads = torch.cat([g.flatten() for g in parts]), torch.zeros(len(TASKS))
+        if toy.heads.grad is not None:
+            heads = toy.heads.grad
+    was, now = shared[False].norm(), shared[True].norm()
+    expect_equal(shared[True] / now, shared[False] / was, "the direction", ROUNDING)
+    rows = loss_gradients(plain.losses(), [plain.alone, plain.layer])[0]
+    (steepness,) = torch.autograd.grad(plain.losses().sum(), plain.heads)
+    weights = heads / steepness
+    if not torch.allclose(weights @ rows, shared[True], rtol=ROUNDING):  # else it is a weighted sum of losses
+        expect_equal(now, rows.sum(0).norm(), "the norm of the direction", ROUNDING)
+    else:
+        expect_equal(weights.sum(), torch.tensor(float(len(TASKS))), "the sum of the weights", ROUNDING)
+    return f"by a factor of {now / was:.3g}"
 
 
 @LOSS_WEIGHTING.property(LossWeighting.combine, note=True)

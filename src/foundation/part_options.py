@@ -1,7 +1,7 @@
 """The options of a part: what the annotations of a function or class let a configuration set."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -39,6 +39,13 @@ def nested_targets(value: Any, slots: Mapping[str, Slot], where: str) -> Iterato
             yield from nested_targets(inner, {}, where)
 
 
+def parameters_of(part: Part, given: Collection[str] = ()) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a part, but those that the code gives."""
+    parameters = inspect.signature(part).parameters.values()
+    named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    return {p.name: p for p in named if p.name not in given}
+
+
 def annotations(part: Part) -> dict[str, Any]:
     """Return the annotations of a part's parameters, with bounds and descriptions."""
     function: Any = part.__init__ if inspect.isclass(part) else part  # type: ignore[misc]
@@ -56,9 +63,7 @@ def options_model(part: Part, given: tuple[str, ...]) -> type[BaseModel]:
     """Build a pydantic model of a part's options, with the types, bounds and defaults of its signature."""
     types, slots = annotations(part), slots_of(part)
     fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(part).parameters.items():
-        if name in given or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            continue
+    for name, parameter in parameters_of(part, given).items():
         required = parameter.default is parameter.empty
         slot = dict[str, Any] | None if parameter.default is None else dict[str, Any]
         fields[name] = slot if name in slots else types.get(name, Any), ... if required else parameter.default

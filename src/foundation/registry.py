@@ -10,7 +10,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from src.foundation.errors import UserError, refuse
-from src.foundation.part_options import TARGET, Part, nested_targets, options_model, slots_of
+from src.foundation.part_options import (
+    TARGET,
+    Part,
+    nested_targets,
+    options_model,
+    parameters_of,
+    slots_of,
+)
 from src.foundation.validation import unknown_key, unknown_name, validated
 
 P = TypeVar("P", bound=Part)
@@ -34,6 +41,7 @@ class Registry:
         self._parts: dict[str, Part] = {}
         self._traits: dict[str, Any] = {}
         self._complete = False
+        self._finish: Part | None = None
         REGISTRIES[kind] = self
 
     def register(self, name: str | None = None, traits: Any = None) -> Callable[[P], P]:
@@ -51,6 +59,11 @@ class Registry:
     def add(self, name: str, part: Part) -> None:
         """Register an object of a library as a part."""
         self._parts[name], self._traits[name] = part, None
+
+    def finish(self, function: P) -> P:
+        """Let ``function`` finish every part of the kind: it gets the built part, and all parts take its options."""
+        self._finish = function
+        return function
 
     def takes(self, config: Mapping[str, Any], parameter: str) -> bool:
         """Whether the part that ``config`` names has ``parameter``."""
@@ -74,9 +87,13 @@ class Registry:
 
     def options(self, config: Mapping[str, Any], where: str = "") -> dict[str, inspect.Parameter]:
         """Return the parameters that a configuration of this part can set, by name."""
-        parameters = inspect.signature(self.part(config, where)).parameters.values()
-        named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        return {p.name: p for p in named if p.name not in self.given}
+        return parameters_of(self.part(config, where), self.given) | self.options_of_all()
+
+    def options_of_all(self) -> dict[str, inspect.Parameter]:
+        """Return the parameters that every part of the kind takes, by name: those of what finishes parts."""
+        if not self._finish:
+            return {}
+        return dict(list(parameters_of(self._finish).items())[1:])  # the first is the built part
 
     def mistakes(self, config: Mapping[str, Any], where: str = "") -> list[UserError]:
         """Return every mistake in a part's configuration: its name, keys, types and bounds, those of its slots too."""
@@ -86,13 +103,17 @@ class Registry:
         """Build the part that ``config`` names from what the code gives and the options; raises UserError."""
         options, mistakes = self._read(config, self.kind)
         refuse(mistakes)
-        return self.part(config)(*given, **more, **options)
+        of_all = {key: options.pop(key) for key in self.options_of_all() if key in options}
+        built = self.part(config)(*given, **more, **options)
+        return self._finish(built, **of_all) if self._finish else built
 
     def bind(self, config: Mapping[str, Any]) -> Any:
         """Return the part with its options set, to be called with what the code gives; one that takes none is built."""
         options, mistakes = self._read(config, self.kind)
         refuse(mistakes)
         part = self.part(config)
+        if self._finish:
+            return partial(self.build, config)
         takes_given = self.given and self.given[0] in inspect.signature(part).parameters
         return partial(part, **options) if takes_given else part(**options)
 
@@ -128,9 +149,14 @@ class Registry:
         mistakes = [unknown_key(f"{where}.{key}", value, known) for key, value in given.items() if key not in options]
         given = {key: value for key, value in given.items() if key in options}
         part = self.part(config)
+        of_all = {key: given.pop(key) for key in self.options_of_all() if key in given}
         read, wrong = validated(options_model(part, self.given), given, where, known)
         mistakes += [*wrong, *nested_targets(given, slots_of(part), where)]
         values = {key: getattr(read, key) for key in given} if read else {}
+        if self._finish:
+            read, wrong = validated(options_model(self._finish, tuple(parameters_of(self._finish))[:1]), of_all, where)
+            mistakes += wrong
+            values |= {key: getattr(read, key) for key in of_all} if read else {}
         for key, slot in slots_of(part).items():
             if isinstance(given.get(key), Mapping):
                 registry = REGISTRIES[slot.kind]

@@ -2,13 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from inspect import isclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 import torchjd.aggregation
 from pydantic import Field
 from torch import Tensor
-from torchjd.aggregation import Aggregator, DualProj, GramianWeightedAggregator, UPGrad, WeightedAggregator
+from torchjd.aggregation import (
+    Aggregator,
+    AlignedMTL,
+    CAGrad,
+    DualProj,
+    FairGrad,
+    GramianWeightedAggregator,
+    UPGrad,
+    WeightedAggregator,
+)
 
 from src.foundation.errors import UserError
 from src.foundation.part_options import Slot
@@ -26,6 +35,14 @@ for _name in torchjd.aggregation.__all__:
     _class = getattr(torchjd.aggregation, _name)
     if isclass(_class) and issubclass(_class, Aggregator) and _class not in _BASES:
         AGGREGATORS.add(_name, _class)
+
+
+def aligned_mtl(n_tasks: int, scale_mode: Literal["min", "median", "rmse"] = "min") -> AlignedMTL:
+    """Build TorchJD's AlignedMTL to sum the aligned gradients, as the authors' code does, where it averages them."""
+    return AlignedMTL(pref_vector=torch.ones(n_tasks), scale_mode=scale_mode)
+
+
+AGGREGATORS.add("AlignedMTL", aligned_mtl)
 AGGREGATORS.add("UPGrad", lambda: UPGrad(projector=NonNegativeLeastSquares()))
 AGGREGATORS.add("DualProj", lambda: DualProj(projector=NonNegativeLeastSquares()))
 
@@ -62,7 +79,7 @@ class Aggregated(SavesMemory, GradientMethod):
             if not isinstance(aggregator, WeightedAggregator):
                 return aggregator(jacobian)
             if isinstance(aggregator, GramianWeightedAggregator):
-                weights = aggregator.gramian_weighting((jacobian @ jacobian.T).cpu()).to(jacobian)
+                weights = weights_of_any_scale(aggregator, (jacobian @ jacobian.T).cpu()).to(jacobian)
             else:
                 weights = aggregator.weighting(jacobian)
         self.latest.copy_(weights)
@@ -71,6 +88,23 @@ class Aggregated(SavesMemory, GradientMethod):
     def weights(self) -> Tensor | None:
         """Return the last step's weights (T) of the task gradients, where the method has such."""
         return self.latest if isinstance(self.torchjd.module, WeightedAggregator) else None
+
+
+def weights_of_any_scale(aggregator: GramianWeightedAggregator, gramian: Tensor) -> Tensor:
+    """Return an aggregator's weights (T) under a gramian (T, T), whose size would meet constants of TorchJD.
+
+    CAGrad, for one, takes gradients of a norm below 1e-2 for zero. So they are solved for under the gramian over its
+    trace, on which they do not depend, FairGrad's aside: there G w = w^(-1/alpha). Where no direction helps every task,
+    TorchJD's CAGrad does nothing, which lies outside the ball around the mean gradient; the mean itself is taken.
+    """
+    trace = gramian.diagonal().sum()
+    trace = torch.where(trace > 0, trace, torch.ones_like(trace))
+    weights: Tensor = aggregator.gramian_weighting(gramian / trace)
+    if isinstance(aggregator, FairGrad):
+        return weights * trace ** (-aggregator.alpha / (1 + aggregator.alpha))
+    if isinstance(aggregator, CAGrad) and not weights.any():
+        return torch.full_like(weights, 1 / len(weights))
+    return weights
 
 
 def refuse_number_of_tasks(aggregator: Aggregator, tasks: int) -> None:

@@ -11,6 +11,8 @@ from src.foundation.registry import Registry
 
 LOSS_WEIGHTS = Registry("loss_weights", "src.loss_weights", given=("tasks",))
 """Classes of loss weightings."""
+SMALLEST = 1e-8
+"""What a loss of zero, such as that of a batch without valid pixels, counts as where its logarithm is taken."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ class DualBalancing(GradientMethod):
         before = torch.zeros_like(jacobian) if self.average is None else self.average.to(jacobian)
         self.average = jacobian + keep * (before - jacobian)
         norms = self.average.norm(dim=1)
-        self.latest.copy_(norms.max() / (norms + EPSILON))
+        largest = norms.max()
+        self.latest.copy_(torch.where(norms > EPSILON * largest, largest / norms, torch.ones_like(norms)))
         return self.latest @ self.average
 
     def weights(self) -> Tensor:

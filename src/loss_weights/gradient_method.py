@@ -1,18 +1,17 @@
 """Gradient methods: a direction for the shared trunk made from the gradient of each task loss."""
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from src.foundation.ranks import mean_over_ranks
 from src.loss_weights.base import LossWeighting, Parameters
-from src.models.gradients import loss_gradients
+from src.models.gradients import loss_gradients, with_gradients
 
 
 class GradientMethod(LossWeighting):
-    """Gives the trunk a direction made from task gradients; all other parameters follow the sum of the losses.
+    """Gives the trunk a direction made from task gradients; all others follow the sum of what is differentiated.
 
     The result is a scalar with those gradients, so clipping, accumulation, bf16 and distributed averaging of the
     training loop go on as they are, and the backward pass proper has nothing left to do behind the losses: one
@@ -32,27 +31,12 @@ class GradientMethod(LossWeighting):
     def combine(self, losses: Tensor, parameters: Parameters) -> Tensor:
         """Return the mean over parts of the summed losses, with the trunk's gradient replaced."""
         rows = self.transform(losses).flatten()
-        jacobian, task_specific = loss_gradients(rows, parameters.shared, parameters.task_specific)
+        others = [*parameters.task_specific, *self.parameters()]
+        jacobian, summed = loss_gradients(rows, parameters.shared, others)
         jacobian = mean_over_ranks(jacobian)
         with torch.no_grad():
             direction = self.direction(jacobian)
         pieces = direction.split([p.numel() for p in parameters.shared])
         pairs = [(p, piece.view_as(p)) for p, piece in zip(parameters.shared, pieces, strict=True)]
-        pairs += [
-            (p, g / self.parts) for p, g in zip(parameters.task_specific, task_specific, strict=True) if g is not None
-        ]
-        targets, gradients = zip(*pairs, strict=True)
-        return _Surrogate.apply(rows.detach().sum() / self.parts, gradients, *targets)
-
-
-class _Surrogate(torch.autograd.Function):
-    """A scalar with given gradients by given parameters."""
-
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, gradients: tuple[Tensor, ...], *parameters: Tensor) -> Tensor:
-        ctx.gradients = gradients
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> Any:
-        return None, None, *(upstream[0] * gradient for gradient in ctx.gradients)
+        pairs += [(p, g / self.parts) for p, g in zip(others, summed, strict=True) if g is not None]
+        return with_gradients(rows.detach().sum() / self.parts, pairs)

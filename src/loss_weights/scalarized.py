@@ -11,13 +11,10 @@ from torch import Tensor
 from torchjd.scalarization import FAMO, Scalarizer
 
 from src.foundation.part_options import Slot
-from src.foundation.ranks import mean_over_ranks, same_on_every_rank
 from src.foundation.registry import Registry
-from src.loss_weights.base import LOSS_WEIGHTS, LossWeighting, Parameters, require_not_negative
+from src.loss_weights.base import LOSS_WEIGHTS, SMALLEST, LossWeighting, Parameters, require_not_negative
+from src.loss_weights.tangent import at_mean_losses
 from src.loss_weights.torchjd_state import refuse_unsaved_memory
-
-SMALLEST = 1e-8  # a loss of zero, such as that of a batch without valid pixels, has no logarithm
-
 
 SCALARIZERS = Registry("scalarizer", "src.loss_weights", given=("shape",))
 """All of TorchJD's scalarizers, under their own names."""
@@ -64,16 +61,16 @@ class Scalarized(LossWeighting):
 
     def combine(self, losses: Tensor, parameters: Parameters) -> Tensor:
         """Return the scalarizer's value, whose gradient by losses (T) is ``weights``."""
-        means = mean_over_ranks(losses.detach())
-        if self.logarithmic:
-            require_not_negative(means, self.tasks)
-            means = means.clamp_min(SMALLEST)
-        means.requires_grad_()
-        with same_on_every_rank(losses.device):
-            value = self.scalarizer(means)
-        (slopes,) = torch.autograd.grad(value, means, retain_graph=True)
+        total, slopes = at_mean_losses(self._value, losses)
         self.latest.copy_(slopes)
-        return value + slopes @ (losses - losses.detach())
+        return total
+
+    def _value(self, losses: Tensor) -> Tensor:
+        if self.logarithmic:
+            require_not_negative(losses.detach(), self.tasks)
+            losses = losses.clamp_min(SMALLEST)
+        value: Tensor = self.scalarizer(losses)
+        return value
 
     def weights(self) -> Tensor:
         """Return the scalarizer's slopes (T) by the losses in the last step."""

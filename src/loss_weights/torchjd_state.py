@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 from torchjd._mixins import Stateful
-from torchjd.aggregation import GradVac, NashMTL, SDMGradWeighting
+from torchjd.aggregation import GradVac, NashMTL
 from torchjd.scalarization import FAMO
 
 from src.foundation.errors import UserError
@@ -15,7 +15,7 @@ from src.foundation.errors import UserError
 Module = TypeVar("Module", bound=nn.Module)
 
 
-KNOWN = (GradVac, SDMGradWeighting, NashMTL, FAMO)
+KNOWN = (GradVac, NashMTL, FAMO)
 """Modules with a memory that is saved and restored here."""
 
 
@@ -67,8 +67,6 @@ def _memory(module: nn.Module) -> dict[str, object]:
         case GradVac():
             phi = module.gramian_weighting._phi_t
             return {} if phi is None else {"phi": phi}
-        case SDMGradWeighting():
-            return {} if module._w is None else {"w": module._w}
         case NashMTL():
             nash = module.weighting
             values = {"alpha": nash.prvs_alpha, "factor": nash.normalization_factor, "step": nash.step}
@@ -86,10 +84,6 @@ def _remember(module: nn.Module, state: dict[str, Tensor]) -> None:
             phi = state["phi"]
             module.gramian_weighting.register_buffer("_phi_t", phi)
             module.gramian_weighting._state_key = (len(phi), phi.dtype)
-        case SDMGradWeighting():
-            w = state["w"]
-            module.register_buffer("_w", w)
-            module._state_key = (len(w), w.dtype, w.device)
         case NashMTL():
             nash = module.weighting
             nash.prvs_alpha, nash.normalization_factor = state["alpha"].numpy(), state["factor"].numpy()

@@ -1,6 +1,7 @@
-"""Gradients of several losses, one by one."""
+"""Gradients of several losses, one by one, and scalars with given gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,3 +32,20 @@ def loss_gradients(
                 before = sums[index]
                 sums[index] = gradient if before is None else before + gradient
     return jacobian, sums
+
+
+def with_gradients(value: Tensor, gradients: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return a scalar of ``value`` whose gradients are given, as pairs of a parameter and its gradient."""
+    parameters, given = zip(*gradients, strict=True)
+    return _WithGradients.apply(value, given, *parameters)
+
+
+class _WithGradients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, gradients: tuple[Tensor, ...], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Any:
+        return None, None, *(upstream[0] * gradient for gradient in ctx.gradients)

@@ -24,9 +24,6 @@ SMALLER: dict[str, dict[str, Any]] = {
 SMP = {"until_is_the_last_level": "smp's encoders run all their stages, whatever the last level is"}
 BROKEN: dict[str, dict[str, str]] = {
     **dict.fromkeys(("model=smp", "model=deeplab_resnet50", "model=unet_resnet50"), SMP),
-    "loss_weights=nash_mtl": {
-        "no_labels_at_all": "TorchJD's NashMTL raises ValueError where all gradients are 0",
-    },
     "distillation=online": {
         "nothing_is_learned_without_autograd": "running statistics of the single-task networks move without autograd",
     },

@@ -1,5 +1,6 @@
 """Every loss weighting through the command line, alone and on two processes."""
 
+import csv
 import math
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import REPOSITORY, TINY, Workspace, read_json
 from tests.loss_weights.test_loss_weights import EVERY, NAMES, SOLVERS, missing
@@ -35,8 +37,28 @@ def test_what_is_balanced_may_include_alignment_under_accumulation(trained: Work
     assert all(math.isfinite(value) for value in read_json(run / "metrics.json")["metrics"].values())
 
 
+@pytest.mark.parametrize("name", ["uncertainty", "mgda"])
+def test_weights_at_the_size_of_the_plain_sum_are_what_is_logged_and_recorded(trained: Workspace, name: str) -> None:
+    normalised = (f"loss_weights={name}", "loss_weights.normalise=true", "distillation.include_in_weighting=true")
+    run = trained.train("stage=student", *normalised, "trainer.accumulate_grad_batches=2", "pictures.count=0")
+    assert yaml.safe_load((run / "config.yaml").read_text())["loss_weights"]["normalise"] is True
+    assert "loss_weights.normalise=true" in read_json(run / "run.json")["values"]
+    (row,) = csv.DictReader((run / "metrics.csv").open())
+    weights = [float(value) for key, value in row.items() if key.startswith("train/weight/")]
+    assert len(weights) == 3
+    if name == "uncertainty":
+        assert sum(weights) == pytest.approx(3, rel=1e-4)
+
+
 def test_a_gradient_method_trains_a_compiled_trunk(trained: Workspace) -> None:
-    trained.train("stage=student", "loss_weights=mgda", "compile=true", "compile_backend=aot_eager", "pictures.count=0")
+    trained.train(
+        "stage=student",
+        "loss_weights=mgda",
+        "loss_weights.normalise=true",
+        "compile=true",
+        "compile_backend=aot_eager",
+        "pictures.count=0",
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,6 +98,7 @@ RANK = """
 import sys, torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+from src.loss_weights.normalised import finish
 from tests.loss_weights.test_loss_weights import NAMES, Toy, build, missing
 
 class Step(nn.Module):
@@ -90,11 +113,11 @@ class Step(nn.Module):
 rank = int(sys.argv[1])
 distributed.init_process_group("gloo", init_method=sys.argv[2], rank=rank, world_size=2)
 scales = torch.tensor([[1.0, 3.0], [2.0, 0.5]])
-for name in NAMES:
+for name, normalise in [(name, normalise) for name in NAMES for normalise in (False, True)]:
     if missing(name):
         continue
     torch.manual_seed(rank)
-    step = Step(build(name))
+    step = Step(finish(build(name), normalise))
     parallel = DistributedDataParallel(step)
     optimiser = torch.optim.SGD(step.parameters(), lr=1e-3)
     for _ in range(4):
@@ -127,4 +150,4 @@ def test_processes_with_different_losses_agree_on_every_weighting(tmp_path: Path
     available = [name for name in NAMES if not missing(name)]
     for out in outs:
         agreed = [line.split()[0] for line in out.splitlines() if line.endswith(" agrees")]
-        assert agreed == available, out
+        assert agreed == [name for name in available for _ in range(2)], out
