@@ -5,8 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
 from src.app.assemble import Assembled
 from src.app.describe import metadata
+from src.app.ending import TERMINATED
 from src.foundation.files import write_json
 from src.runs.network_file import save_network
 from src.runs.record import write_record
@@ -27,8 +30,12 @@ def fit(run: Assembled, folder: Path, record: Record) -> None:
         trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         results = evaluate_by_protocol(trainer, module, data, record["protocol"], folder)
         status = "finished"
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as end:
         status = "interrupted"
+        if isinstance(end, SIGTERMException):  # whose status is 0
+            raise SystemExit(TERMINATED) from end
+        if isinstance(end.__context__, KeyboardInterrupt):  # which Lightning makes an exit with status 1
+            raise KeyboardInterrupt from end
         raise
     except Exception as error:
         error.add_note("If it is in a part of your own: python -m src.check GROUP=NAME says what does not hold.")

@@ -11,7 +11,7 @@ from src.app.configuration.train import TrainConfig
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
 from src.runs import directory
-from src.runs.record import read_run
+from src.runs.record import Run, read_run
 
 
 def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainConfig, dict[str, Any]] | None:
@@ -30,6 +30,12 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
         raise UserError(
             f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
         )
+    return saved_configuration(run, invocation.config.extensions)
+
+
+def saved_configuration(run: Run, extensions: list[str]) -> tuple[TrainConfig, dict[str, Any]]:
+    """Read the configuration that a run began with; raises UserError for one that cannot be read."""
+    folder, saved = run.path, run.path / "config.yaml"
     try:
         values: Any = yaml.safe_load(saved.read_text())
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -38,7 +44,7 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
         ) from error
     if not isinstance(values, dict) or "probe" not in values:
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
-    values |= {"resume": str(folder), "reuse": False, "extensions": invocation.config.extensions}
+    values |= {"resume": str(folder), "reuse": False, "extensions": extensions}
     config = command.read_checked(TrainConfig, values, [], None)
     if config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers:
         # the value of ``teacher`` that finds exactly the run's own teachers

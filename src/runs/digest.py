@@ -10,7 +10,7 @@ from src.data.store.manifest import Manifest
 
 NOT_DECISIVE = (
     "paths", "logger", "pictures", "probe", "resume", "reuse", "teacher", "teacher_cache", "names", "dataset",
-    "extensions",
+    "extensions", "objective",
 )  # fmt: skip
 """Keys that cannot change what is trained, and those that enter the digest in another form."""
 OF_DATA_NOT_DECISIVE = ("root", "workers", "resident", "source")

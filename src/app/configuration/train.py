@@ -125,7 +125,15 @@ class TrainConfig(Section):
     teacher: TeacherChoice
     teacher_cache: Annotated[float, Field(ge=0, description="capacity of the teachers' feature cache in GiB; 0 is off")]
     resume: Annotated[str | None, Field(description="run directory to continue")]
-    reuse: Annotated[bool, Field(description="do nothing where a finished run with the same settings exists")]
+    reuse: Annotated[
+        bool,
+        Field(description="do not train twice what has the same settings: a finished run does, another is continued"),
+    ]
+    objective: Annotated[
+        str | None,
+        Field(description="what a sweeper optimises: val/score, a metric of metrics.json such as semantic/miou, or "
+              "delta_mtl against the run's teachers"),
+    ] = None  # fmt: skip
     extensions: Annotated[list[str], Field(description="modules of your own that register parts")]
     pictures: Pictures
     probe: Probe
