@@ -101,8 +101,9 @@ class Sweep:
         print(table(("job", "outcome", "overrides", "directory"), rows), flush=True)
         for job in jobs:
             if job.error:
-                told_here = job.process == os.getpid()
-                print(f"job {job.number + 1}: {job.error.split("\n")[0] if told_here else job.error}", file=sys.stderr)
+                lines = job.error.splitlines()
+                told = "\n".join(lines[:1] if job.process == os.getpid() else lines)  # told before in this process
+                print(f"job {job.number + 1}: {told}", file=sys.stderr)
             elif job.outcome == "running" and job.slurm:
                 print(f"job {job.number + 1} is still in Slurm's hands: scancel {job.slurm}", file=sys.stderr)
         self._keep(jobs)
