@@ -20,7 +20,7 @@ from src.app.conf import CONF, register_task_lists
 from src.app.configuration.reading import read
 from src.app.ending import sigterm_ends_like_an_interrupt
 from src.app.help import wants_help, write_help
-from src.app.launching import ANNOUNCED, result_of_failure, table_at_the_end
+from src.app.launching import announced, result_of_failure, table_at_the_end
 from src.app.overrides import plain, put_back, read_command_line
 from src.app.sweep import Job, Sweep
 from src.foundation.errors import UserError, refuse
@@ -95,7 +95,7 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints traces itself and exits before anything is caught
     try:
         with sigterm_ends_like_an_interrupt(), table_at_the_end():
-            sys.argv = [arguments[0], *_checked_arguments(config_name, kind, arguments[1:]), ANNOUNCED]
+            sys.argv = [arguments[0], *announced(_checked_arguments(config_name, kind, arguments[1:]))]
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
@@ -16,9 +17,6 @@ from omegaconf import DictConfig
 
 from src.app.overrides import plain
 from src.app.sweep import FOLDER, SUCCESS, Job, Sweep
-
-ANNOUNCED = "++hydra.callbacks.planned_jobs._target_=src.app.launching.PlannedJobs"
-"""The argument of Hydra by which it calls PlannedJobs."""
 
 
 class JobFailedError(Exception):
@@ -40,6 +38,13 @@ class PlannedJobs(Callback):
             for number, overrides in enumerate(jobs):
                 sweep.write(Job(number, plain(overrides), "not started"))
             (sweep.files / "planned").touch()
+
+
+def announced(arguments: Sequence[str]) -> list[str]:
+    """Add to a command's arguments the one by which Hydra calls PlannedJobs; overrides must stand together."""
+    overrides = get_args_parser().parse_known_args(list(arguments))[0].overrides
+    at = list(arguments).index(overrides[0]) if overrides else len(arguments)
+    return [*arguments[:at], "++hydra.callbacks.planned_jobs._target_=src.app.launching.PlannedJobs", *arguments[at:]]
 
 
 @contextmanager
