@@ -12,10 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from src.app import command
-from src.app.assemble import Assembled, assemble, task_configs
+from src.app.assemble import Assembled, assemble, task_configs, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
-from src.app.describe import describe, title
+from src.app.describe import describe
 from src.app.fitting import fit
 from src.app.objective import DELTA, objective_of, primary_metrics, reference
 from src.app.resuming import resumed, saved_configuration
@@ -36,7 +36,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
     """
     folder, job = _folder(invocation.config), invocation.job
     config, values = resumed(invocation, folder) or (invocation.config, invocation.values)
-    run = assemble(config, values, invocation.overrides, folder)
+    run = assemble(config, values, invocation.overrides, folder, group=_sweep())
     if invocation.config.objective == DELTA:
         reference({name: t.entry for name, t in run.teachers.items()}, primary_metrics(task_configs(config)))
     with ExitStack() as claims:
@@ -51,7 +51,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
             return objective_of(same, invocation.config.objective)
         if same:
             config, values = saved_configuration(same, config.extensions)
-            run = assemble(config, values, invocation.overrides, folder)
+            run = assemble(config, values, invocation.overrides, folder, group=_sweep())
         _train(run, config, values, folder, invocation.overrides)
     ended = read_run(folder)
     return objective_of(ended, invocation.config.objective) if ended else None
@@ -84,8 +84,12 @@ def _folder(config: TrainConfig) -> Path:
     hydra = HydraConfig.get()
     if config.resume is not None:
         return Path(config.resume)
-    multirun = hydra.mode == RunMode.MULTIRUN
-    return Path(hydra.sweep.dir) / hydra.sweep.subdir if multirun else Path(hydra.run.dir)
+    return Path(hydra.sweep.dir) / hydra.sweep.subdir if _sweep() else Path(hydra.run.dir)
+
+
+def _sweep() -> str | None:
+    hydra = HydraConfig.get()
+    return Path(hydra.sweep.dir).name if hydra.mode == RunMode.MULTIRUN else None
 
 
 def main() -> None:

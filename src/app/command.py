@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.app.composing import composed_values
-from src.app.conf import CONF, register_task_lists
+from src.app.conf import CONF, register_lists
 from src.app.configuration.reading import read
 from src.app.ending import sigterm_ends_like_an_interrupt
 from src.app.help import wants_help, write_help
@@ -88,7 +88,7 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
             if sweep:
                 sweep.end(job, outcome, message)
 
-    register_task_lists()
+    register_lists()
     if wants_help(sys.argv[1:]):
         write_help(config_name, kind)
         return

@@ -15,6 +15,7 @@ from src.runs.network_file import save_network
 from src.runs.record import write_record
 from src.training.history import read_history
 from src.training.protocol import evaluate_by_protocol
+from src.training.trackers.base import Status, finish_trackers
 
 Record = dict[str, Any]
 
@@ -25,7 +26,7 @@ def fit(run: Assembled, folder: Path, record: Record) -> None:
     assert trainer is not None
     last = folder / "checkpoints" / "last.ckpt"
     started = time.perf_counter()
-    status = "failed"
+    status: Status = "failed"
     try:
         trainer.fit(module, data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
         results = evaluate_by_protocol(trainer, module, data, record["protocol"], folder)
@@ -41,6 +42,7 @@ def fit(run: Assembled, folder: Path, record: Record) -> None:
         error.add_note("If it is in a part of your own: python -m src.check GROUP=NAME says what does not hold.")
         raise
     finally:
+        finish_trackers(trainer.loggers if trainer.is_global_zero else [], status)
         if trainer.is_global_zero and status != "finished":
             _leave_usable(run, folder, record, status)
     if not trainer.is_global_zero:

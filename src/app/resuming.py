@@ -44,6 +44,8 @@ def saved_configuration(run: Run, extensions: list[str]) -> tuple[TrainConfig, d
         ) from error
     if not isinstance(values, dict) or "probe" not in values:
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
+    if isinstance(logger := values.get("logger"), dict) and isinstance(name := logger.get("_target_"), str):
+        values["logger"] = {name: logger}  # as older versions wrote the only one
     values |= {"resume": str(folder), "reuse": False, "extensions": extensions}
     config = command.read_checked(TrainConfig, values, [], None)
     if config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers:

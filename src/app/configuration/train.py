@@ -1,6 +1,6 @@
 """The configuration of ``python -m src.train``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -106,7 +106,9 @@ class TrainConfig(Section):
     schedule: Annotated[Part, PartOf("schedule"), Field(description="learning-rate factor by epoch")]
     augmentation: Annotated[Part, PartOf("augmentation"), Field(description="augmentation of training images")]
     trainer: Trainer
-    logger: Annotated[Part, PartOf("logger"), Field(description="logger beside metrics.csv")]
+    logger: Annotated[
+        dict[str, Part], PartOf("tracker", several=True), Field(description="trackers beside metrics.csv")
+    ] = field(default_factory=dict)
     seed: Annotated[NotNegative, Field(description="of weights, order of images, augmentation and drawn labels")]
     protocol: Annotated[
         Literal["last", "mean10", "best"],
