@@ -3,40 +3,66 @@
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from src.app import command
-from src.app.assemble import assemble
+from src.app.assemble import Assembled, assemble, task_configs, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
-from src.app.describe import describe, title
+from src.app.describe import describe
 from src.app.fitting import fit
-from src.app.resuming import begun, refuse_others, resumed
+from src.app.objective import DELTA, objective_of, primary_metrics, reference
+from src.app.resuming import begun, refuse_others, resumed, saved_configuration
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically, write_json
 from src.runs import directory
-from src.runs.record import Run, begin_start, find_runs, read_run, write_record
+from src.runs.lock import only_trainer
+from src.runs.record import begin_start, read_run, write_record
+from src.runs.reuse import claim
 from src.training.checkpoints import checkpoint_to_resume
-
 
 CHOSEN_AT_FIRST = ("configuration", "changed", "teacher_differences")
 """What a resumed run, whose teachers are named by their paths, no longer knows."""
 
 
-def train(invocation: Invocation[TrainConfig]) -> None:
-    """Train what the configuration describes, from data to test metrics, in a directory of its own."""
-    folder = _folder()
+def train(invocation: Invocation[TrainConfig]) -> float | None:
+    """Train what the configuration describes, from data to test metrics, in a directory of its own.
+
+    Returns:
+        the value of ``objective``.
+    """
+    folder, job = _folder(invocation.config), invocation.job
     config, values = resumed(invocation, folder) or begun(invocation)
-    run = assemble(config, values, invocation.overrides, folder)
+    run = assemble(config, values, invocation.overrides, folder, group=_sweep())
+    if invocation.config.objective == DELTA:
+        reference({name: t.entry for name, t in run.teachers.items()}, primary_metrics(task_configs(config)))
+    with ExitStack() as claims:
+        same = claim(Path(config.paths.runs), run.digest, claims) if config.reuse else None
+        if same is None and directory.is_first_process():
+            claims.enter_context(only_trainer(folder))
+        folder = same.path if same else folder
+        job.directory = str(folder)
+        if same and same.finished:
+            print(f"already trained: {title(config)} -> {folder}")
+            job.outcome = "already trained"
+            return objective_of(same, invocation.config.objective)
+        if same:
+            config, values = saved_configuration(same, invocation)
+            run = assemble(config, values, invocation.overrides, folder, group=_sweep())
+        _train(run, config, values, folder)
+    return objective_of(read_run(folder), invocation.config.objective)
+
+
+def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: Path) -> None:
+    """Write what is known of a run before it is trained, and train it."""
     assert run.trainer is not None
-    if config.reuse and (done := _finished(Path(config.paths.runs), run.digest)):
-        print(f"already trained: {title(config)} -> {done.path}")
-        return
     record = describe(config, values, run) | {"directory": str(folder.absolute())}
     checkpoint = checkpoint_to_resume(folder / "checkpoints")
     earlier = read_run(folder).record if (folder / "run.json").exists() else None
@@ -63,14 +89,16 @@ def rules(config: TrainConfig, overrides: Sequence[str]) -> list[UserError]:
     return [] if resumes else broken_rules(Request(config, overrides, multirun))
 
 
-def _folder() -> Path:
+def _folder(config: TrainConfig) -> Path:
     hydra = HydraConfig.get()
-    multirun = hydra.mode == RunMode.MULTIRUN
-    return Path(hydra.sweep.dir) / hydra.sweep.subdir if multirun else Path(hydra.run.dir)
+    if config.resume is not None:
+        return Path(config.resume)
+    return Path(hydra.sweep.dir) / hydra.sweep.subdir if _sweep() else Path(hydra.run.dir)
 
 
-def _finished(root: Path, digest: str) -> Run | None:
-    return next((run for run in find_runs(root) if run.finished and run.digest == digest), None)
+def _sweep() -> str | None:
+    hydra = HydraConfig.get()
+    return Path(hydra.sweep.dir).name if hydra.mode == RunMode.MULTIRUN else None
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from src.distillation.base import REGIMES, Distillation
 from src.distillation.distances.base import DISTANCES
 from src.distillation.setup import Setup
 from src.foundation.errors import UserError
-from src.foundation.hardware import choose_precision
+from src.foundation.hardware import choose_precision, count_processes
 from src.loss_weights.base import LOSS_WEIGHTS
 from src.models.base import MultiTaskNetwork, build_network
 from src.runs.find_teachers import find_teachers
@@ -32,11 +32,12 @@ from src.runs.teacher import Teacher
 from src.runs.teacher_ranking import Student
 from src.tasks.base import TASKS, Task
 from src.training.base import DenseModule
-from src.training.loggers import LOGGERS
+from src.training.callbacks.tracking import Tracking
 from src.training.multi_task import MultiTaskModule
 from src.training.optimisers import OPTIMISERS
 from src.training.schedules import SCHEDULES
 from src.training.single_task import SingleTaskModule
+from src.training.trackers.base import TRACKERS, TrackedRun
 from src.training.trainer import Watching, build_callbacks, build_trainer
 
 Values = Mapping[str, Any]
@@ -68,6 +69,7 @@ def assemble(
     overrides: Sequence[str] = (),
     folder: Path | None = None,
     teachers: Mapping[str, Teacher] | None = None,
+    group: str | None = None,
 ) -> Assembled:
     """Build everything that a training run needs.
 
@@ -77,12 +79,12 @@ def assemble(
         overrides: the command line's overrides, which the commands suggested in errors repeat.
         folder: the run directory; None builds no trainer.
         teachers: the teachers to use; None searches for trained ones.
+        group: name of the sweep that the run belongs to.
 
     Raises:
         UserError: parts that do not fit each other, or data or teachers that are not there.
     """
     tasks = build_tasks(task_configs(config))
-    trainer = _trainer(config, folder) if folder else None
     torch.manual_seed(config.seed)
     network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
     network.check_size(config.dataset.size)  # before data are drawn
@@ -91,12 +93,14 @@ def assemble(
     dataset = dataset_identity(values["dataset"], data.store.manifest)
     known = {"content": dataset["content"], "train_images": len(data.train_indices)}
     precision = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
-    configuration = decisive(values, task_configs(config), known, precision, trainer.world_size if trainer else 1)
+    processes = count_processes(config.trainer.devices, config.trainer.num_nodes, config.trainer.accelerator)
+    configuration = decisive(values, task_configs(config), known, precision, processes)
     if teachers is None:
         teachers = _teachers(config, tasks, dataset, configuration, overrides)
     digests = {name: teacher.digest for name, teacher in teachers.items()}
     distillation = _distillation(config, network, tasks, teachers, augmentation)
     module = _module(config, network, tasks, distillation)
+    trainer = _trainer(config, values, folder, group) if folder else None
     return Assembled(
         tasks, data, network, dict(teachers), distillation, module, trainer, dataset, configuration,
         run_digest(configuration, digests),
@@ -109,6 +113,19 @@ def task_configs(config: TrainConfig) -> dict[str, Any]:
         return dict(config.tasks)
     assert config.task is not None
     return {TASKS.build(config.task).name: config.task}
+
+
+def title(config: TrainConfig) -> str:
+    """Describe in one line what is trained."""
+    names = config.names
+    if config.stage.name == "teacher":
+        what = f"teacher of {next(iter(task_configs(config)))}"
+    elif not REGIMES.traits(config.distillation).aligns_features:
+        what = f"multi-task baseline, loss_weights={names.loss_weights}"
+    else:
+        groups = ("distillation", "adaptor", "distance", "loss_weights")
+        what = "student, " + ", ".join(f"{group}={getattr(names, group)}" for group in groups)
+    return f"{what}; {config.dataset.name}, {names.model}, seed {config.seed}"
 
 
 def supervision(config: TrainConfig) -> dict[str, Any]:
@@ -255,12 +272,14 @@ def _module(
     return module
 
 
-def _trainer(config: TrainConfig, folder: Path) -> pl.Trainer:
-    """Build Lightning's trainer with what is written into the run directory."""
+def _trainer(config: TrainConfig, values: Values, folder: Path, group: str | None) -> pl.Trainer:
+    """Build Lightning's trainer with what is written into the run directory, and the trackers."""
     pictures, probe = config.pictures, config.probe
     watching = Watching(pictures.every, pictures.count, probe.every, probe.images)
     arguments = config.trainer.arguments()
     arguments["precision"] = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
-    logger = LOGGERS.build(config.logger, folder)
+    run = TrackedRun(folder, Path(config.paths.runs), config.label or title(config), group)
+    built = [TRACKERS.build(tracker, run) for tracker in config.logger.values()]
+    loggers = [logger for logger in built if logger is not None]
     callbacks = build_callbacks(folder, config.protocol, watching)
-    return build_trainer(arguments, folder, callbacks, [logger] if logger else [])
+    return build_trainer(arguments, folder, [*callbacks, *([Tracking(run, values)] if loggers else [])], loggers)

@@ -2,9 +2,10 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -16,10 +17,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from src.app.composing import composed_values
-from src.app.conf import CONF, register_task_lists
+from src.app.conf import CONF, register_lists
 from src.app.configuration.reading import read
+from src.app.ending import sigterm_ends_like_an_interrupt
 from src.app.help import wants_help, write_help
+from src.app.launching import announced, result_of_failure, table_at_the_end
 from src.app.overrides import plain, put_back, read_command_line
+from src.app.sweep import Job, Sweep
 from src.foundation.errors import UserError, refuse
 from src.foundation.registry import import_extensions
 
@@ -35,13 +39,14 @@ TOLD_PLAINLY = ("MisconfigurationException", "UncompletedJobError")
 class Invocation(Generic[C]):
     """What a command was called with: its configuration, the same as plain values, and the overrides.
 
-    ``trace``: whether errors are shown with their traces.
+    ``trace``: whether errors are shown with their traces. ``job``: what the command may say of how it went.
     """
 
     config: C
     values: dict[str, Any]
     overrides: list[str]
     trace: bool = False
+    job: Job = field(default_factory=lambda: Job(0, []))
 
 
 def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C], rules: Rules | None = None) -> None:
@@ -49,11 +54,12 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
 
     Paths are relative to that directory, under hydra.job.chdir=true as well.
 
-    A user's mistake ends with a message on stderr and status 1, an interrupt with 130. With HYDRA_FULL_ERROR=1 in
-    the environment every error is shown with its trace.
+    A user's mistake ends with a message on stderr and status 1, an interrupt with 130, SIGTERM with 143. In a sweep
+    they end a job alone, the last two all of it; a table of the jobs is printed at its end, and the status is 1 where
+    one has failed. With HYDRA_FULL_ERROR=1 in the environment every error is shown with its trace.
 
     Args:
-        command: gets the configuration.
+        command: gets the configuration; what it returns is what a sweeper optimises.
         config_name: file in conf.
         kind: dataclass of the configuration.
         rules: returns an error for each rule between fields that is broken.
@@ -65,25 +71,38 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
 
     def guarded(composed: Any) -> Any:
         sys.argv = arguments  # what was typed: records repeat it, and Lightning starts further processes by it
+        overrides, sweep = plain(HydraConfig.get().overrides.task), Sweep.current()
+        job = sweep.begin(HydraConfig.get().job.num, overrides) if sweep else Job(0, overrides)
+        outcome, message = "interrupted", None
         try:
             resolved: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
             values = put_back(resolved)
-            overrides = plain(HydraConfig.get().overrides.task)
             with chdir(HydraConfig.get().runtime.cwd):  # paths are relative to it, hydra.job.chdir or not
-                return command(Invocation(read_checked(kind, values, overrides, rules), values, overrides, trace))
+                result = command(
+                    Invocation(read_checked(kind, values, overrides, rules), values, overrides, trace, job)
+                )
+            outcome = "finished"
+            return result
         except Exception as error:
-            _end(error, trace)
+            outcome, message = "failed", plain_words(error) or f"{type(error).__name__}: {error}"
+            if sweep is None:
+                _end(error, trace)
+            _tell(error, trace)
+            return result_of_failure()
         finally:
             _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
+            if sweep:
+                sweep.end(job, outcome, message)
 
-    register_task_lists()
+    register_lists()
     if wants_help(sys.argv[1:]):
         write_help(config_name, kind)
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints traces itself and exits before anything is caught
     try:
-        sys.argv = [arguments[0], *_checked_arguments(config_name, kind, arguments[1:])]
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+        with sigterm_ends_like_an_interrupt(), table_at_the_end():
+            sys.argv = [arguments[0], *announced(_checked_arguments(config_name, kind, arguments[1:]))]
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -130,11 +149,19 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _end(error: Exception, trace: bool) -> NoReturn:
     """End the command with a plain message for a user's mistake, or raise the error again."""
+    if trace or plain_words(error) is None:
+        raise error
+    _tell(error, trace)
+    sys.exit(1)
+
+
+def _tell(error: Exception, trace: bool) -> None:
+    """Print a plain message for a user's mistake, or an error's trace."""
     message = plain_words(error)
     if trace or message is None:
-        raise error
-    print(f"error: {message}", file=sys.stderr)
-    sys.exit(1)
+        traceback.print_exception(error)
+    else:
+        print(f"error: {message}", file=sys.stderr)
 
 
 def plain_words(error: BaseException) -> str | None:

@@ -10,6 +10,9 @@ from hydra.core.config_store import ConfigStore
 
 CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 
+LISTS = {"tasks": "task", "logger": "tracker"}
+"""Groups of which a list is chosen, and the groups that have their options."""
+
 
 def option(group: str, name: str) -> dict[str, Any] | None:
     """Read an option of a group, on top of those of its group that it builds on; None where there is no such option."""
@@ -43,11 +46,17 @@ def usual_options(config_name: str) -> dict[str, Any]:
     return {key: value for entry in entries if isinstance(entry, dict) for key, value in entry.items()}
 
 
-def register_task_lists() -> None:
+def option_group(group: str) -> str:
+    """Return the group whose options a group chooses among: its own, except for groups of which lists are chosen."""
+    return LISTS.get(group, group)
+
+
+def register_lists() -> None:
     """Let ``tasks=[semantic,depth]`` choose among the options of ``task``, so that no subset needs a file."""
     store = ConfigStore.instance()
-    for name in options("task"):
-        store.store(group="tasks", name=name, node={"defaults": [{f"/task@{name}": name}]}, provider="task")
+    for several, group in LISTS.items():
+        for name in options(group):
+            store.store(group=several, name=name, node={"defaults": [{f"/{group}@{name}": name}]}, provider=group)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 from src.app.assemble import Assembled, supervision, task_configs
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
-from src.distillation.base import REGIMES
 from src.foundation.part_options import TARGET
 from src.runs.identity import canonical, differences, flattened
 from src.runs.record import describe_environment
@@ -71,16 +70,3 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
 def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
     """Select from a record what is needed to use the weights."""
     return {"tasks": record["task_configs"]} | {key: record[key] for key in ("model", "dataset", "labels", "units")}
-
-
-def title(config: TrainConfig) -> str:
-    """Describe in one line what is trained."""
-    names = config.names
-    if config.stage.name == "teacher":
-        what = f"teacher of {next(iter(task_configs(config)))}"
-    elif not REGIMES.traits(config.distillation).aligns_features:
-        what = f"multi-task baseline, loss_weights={names.loss_weights}"
-    else:
-        groups = ("distillation", "adaptor", "distance", "loss_weights")
-        what = "student, " + ", ".join(f"{group}={getattr(names, group)}" for group in groups)
-    return f"{what}; {config.dataset.name}, {names.model}, seed {config.seed}"

@@ -5,13 +5,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
 from src.app.assemble import Assembled
 from src.app.describe import metadata
+from src.app.ending import TERMINATED
 from src.foundation.files import write_json
 from src.runs.network_file import save_network
 from src.runs.record import end_start, write_record
 from src.training.history import read_history
 from src.training.protocol import evaluate_by_protocol
+from src.training.trackers.base import Status, finish_trackers
 
 Record = dict[str, Any]
 
@@ -21,18 +25,23 @@ def fit(run: Assembled, folder: Path, record: Record, checkpoint: Path | None = 
     trainer, module, data = run.trainer, run.module, run.data
     assert trainer is not None
     started = time.perf_counter()
-    status = "failed"
+    status: Status = "failed"
     try:
         trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
         results = evaluate_by_protocol(trainer, module, data, record["protocol"], folder)
         status = "finished"
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as end:
         status = "interrupted"
+        if isinstance(end, SIGTERMException):  # whose status is 0
+            raise SystemExit(TERMINATED) from end
+        if isinstance(end.__context__, KeyboardInterrupt):  # which Lightning makes an exit with status 1
+            raise KeyboardInterrupt from end
         raise
     except Exception as error:
         error.add_note("If it is in a part of your own: python -m src.check GROUP=NAME says what does not hold.")
         raise
     finally:
+        finish_trackers(trainer.loggers if trainer.is_global_zero else [], status)
         if trainer.is_global_zero and status != "finished":
             _leave_usable(run, folder, end_start(record, status, time.perf_counter() - started))
     if not trainer.is_global_zero:

@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from src.app.conf import CONF, options, usual_options
+from src.app.conf import CONF, option_group, options, usual_options
 from src.foundation.errors import UserError
 from src.foundation.registry import REGISTRIES
 from src.foundation.validation import nearest
@@ -93,7 +93,7 @@ def _open(override: Override, known: Collection[str]) -> str:
 def _unknown_options(override: Override) -> Iterator[UserError]:
     """Yield an error for each option of a group that does not exist."""
     group = override.key_or_group
-    known = options("task" if group == "tasks" else group)
+    known = options(option_group(group))
     if group.startswith("hydra/") or override.is_delete():
         return
     chosen = override.value()

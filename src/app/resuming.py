@@ -13,7 +13,7 @@ from src.app.paths import absolute, found_again, with_found_weights, with_paths
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
 from src.runs import directory
-from src.runs.record import read_run
+from src.runs.record import Run, read_run
 from src.runs.teacher import Teacher
 
 
@@ -40,6 +40,12 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
         raise UserError(
             f"a resumed run keeps its settings, so {', '.join(others)} cannot be set", mend="start a new run"
         )
+    return saved_configuration(run, invocation)
+
+
+def saved_configuration(run: Run, invocation: Invocation[TrainConfig]) -> tuple[TrainConfig, dict[str, Any]]:
+    """Read the configuration that a run began with; raises UserError for one that cannot be read."""
+    folder, saved = run.path, run.path / "config.yaml"
     try:
         values: Any = yaml.safe_load(saved.read_text())
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -48,6 +54,8 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
         ) from error
     if not isinstance(values, dict) or "probe" not in values:
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
+    if isinstance(logger := values.get("logger"), dict) and isinstance(name := logger.get("_target_"), str):
+        values["logger"] = {name: logger}  # as older versions wrote the only one
     values |= {"resume": str(folder), "reuse": False, "extensions": invocation.config.extensions}
     config = command.read_checked(TrainConfig, values, [], None)
     if config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers:

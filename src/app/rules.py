@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from src.app.conf import usual_options
 from src.app.configuration.train import TrainConfig
+from src.app.objective import check_objective
 from src.app.overrides import select_overrides
 from src.distillation.base import REGIMES, Traits
 from src.foundation.errors import UserError
@@ -138,6 +139,17 @@ def a_protocol_has_what_it_needs(request: Request) -> Iterator[UserError]:
     if protocol == "mean10" and trainer.check_val_every_n_epoch != 1:
         why = f"trainer.check_val_every_n_epoch is {trainer.check_val_every_n_epoch}"
         yield UserError("protocol=mean10 needs test metrics at every epoch", why, "trainer.check_val_every_n_epoch=1")
+
+
+@RULES.append
+def an_objective_is_computed(request: Request) -> Iterator[UserError]:
+    """A sweeper optimises what a run will have."""
+    if request.teaching and request.config.task is None:
+        return  # another rule's mistake
+    try:
+        check_objective(request.config)
+    except UserError as mistake:
+        yield mistake
 
 
 @RULES.append

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from src.app.conf import CONF, register_task_lists
+from src.app.conf import CONF, register_lists
 from src.foundation.errors import UserError, refuse
 from src.foundation.part_options import TARGET
 from src.foundation.registry import REGISTRIES
@@ -44,7 +44,7 @@ def find_parts(named: Mapping[str, str], options: Mapping[str, Any]) -> list[Par
         raise UserError("there is nothing to check", "no part is named", "python -m src.check distance=normalised")
     if options and len(named) > 1:
         raise UserError("options belong to a single part", f"{', '.join(named)} are named", "check one at a time")
-    register_task_lists()
+    register_lists()
     with _search_path():
         chosen = [f"{group}={name}" for group, name in named.items() if name in _options(group)]
         values = compose("train", chosen) if chosen else DictConfig({})

@@ -23,3 +23,15 @@ def choose_precision(wanted: str, accelerator: str) -> str:
     if accelerator == "cpu" and torch.cuda.is_available():
         return "32-true"
     return "bf16-mixed" if has_fast_bfloat16() else "32-true"
+
+
+def count_processes(devices: int | str | list[int], nodes: int, accelerator: str) -> int:
+    """Count the processes that train on ``devices`` of each of ``nodes`` machines, as Lightning reads them."""
+    if isinstance(devices, list):
+        each = len(devices)
+    elif isinstance(devices, int) or devices.lstrip("-").isdigit():
+        each = int(devices)
+    else:
+        each = len(devices.split(",")) if "," in devices else -1
+    everything = torch.cuda.device_count() if accelerator != "cpu" else 1
+    return nodes * (each if each > 0 else max(everything, 1))

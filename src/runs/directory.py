@@ -31,13 +31,30 @@ def restarted() -> bool:
     return any(int(os.environ.get(name, 0)) > 0 for name in ("TORCHELASTIC_RESTART_COUNT", "SLURM_RESTART_COUNT"))
 
 
+def is_first_process() -> bool:
+    """Whether this process is the only one of its run, or the first of several."""
+    return all(int(os.environ.get(name, 0)) == 0 for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+def is_one_of_several() -> bool:
+    """Whether an external launcher has started this process as one of several of a run."""
+    return _by_torchrun() or _by_srun()
+
+
+def _by_torchrun() -> bool:
+    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def _by_srun() -> bool:
+    # within srun alone: other commands of a batch script share a job
+    return int(os.environ.get("SLURM_NTASKS", 1)) > 1 and {"SLURM_PROCID", "SLURM_STEP_ID"} <= os.environ.keys()
+
+
 def _agreed_name() -> str:
     """Name a run so that processes which an external launcher started, perhaps on several nodes, agree on it."""
-    several = int(os.environ.get("WORLD_SIZE", 1)) > 1
-    if several and "TORCHELASTIC_RUN_ID" in os.environ:
+    if _by_torchrun():
         return _name_from_torchrun()
-    # within srun alone: other commands of a batch script share a job
-    if int(os.environ.get("SLURM_NTASKS", 1)) > 1 and {"SLURM_PROCID", "SLURM_STEP_ID"} <= os.environ.keys():
+    if _by_srun():
         return f"slurm-{os.environ['SLURM_JOB_ID']}-{os.environ['SLURM_STEP_ID']}"
     return _new_name()
 

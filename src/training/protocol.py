@@ -26,7 +26,10 @@ def evaluate_by_protocol(
     if protocol == "mean10":
         last = read_history(folder / "metrics.csv")[-10:] if trainer.is_global_zero else []
         keys = [key for key in last[-1] if key.startswith("val/") and key != "val/score"] if last else []
-        return {key.removeprefix("val/"): sum(float(row[key]) for row in last) / len(last) for key in keys}
+        means = {key.removeprefix("val/"): sum(float(row[key]) for row in last) / len(last) for key in keys}
+        for logger in trainer.loggers if means else []:
+            logger.log_metrics({f"test/{key}": value for key, value in means.items()}, step=trainer.global_step)
+        return means
     best = folder / "checkpoints" / "best.ckpt"
     if protocol == "best" and not best.exists():
         raise UserError(f"there is no {best}", "no epoch was validated on the held-out images")

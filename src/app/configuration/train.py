@@ -1,6 +1,6 @@
 """The configuration of ``python -m src.train``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -109,7 +109,9 @@ class TrainConfig(Section):
     schedule: Annotated[Part, PartOf("schedule"), Field(description="learning-rate factor by epoch")]
     augmentation: Annotated[Part, PartOf("augmentation"), Field(description="augmentation of training images")]
     trainer: Trainer
-    logger: Annotated[Part, PartOf("logger"), Field(description="logger beside metrics.csv")]
+    logger: Annotated[
+        dict[str, Part], PartOf("tracker", several=True), Field(description="trackers beside metrics.csv")
+    ] = field(default_factory=dict)
     seed: Annotated[NotNegative, Field(description="of weights, order of images, augmentation and drawn labels")]
     protocol: Annotated[
         Literal["last", "mean10", "best"],
@@ -128,7 +130,15 @@ class TrainConfig(Section):
     teacher: TeacherChoice
     teacher_cache: Annotated[float, Field(ge=0, description="capacity of the teachers' feature cache in GiB; 0 is off")]
     resume: Annotated[str | None, Field(description="run directory to continue")]
-    reuse: Annotated[bool, Field(description="do nothing where a finished run with the same settings exists")]
+    reuse: Annotated[
+        bool,
+        Field(description="do not train twice what has the same settings: a finished run does, another is continued"),
+    ]
+    objective: Annotated[
+        str | None,
+        Field(description="what a sweeper optimises: val/score, a metric of metrics.json such as semantic/miou, or "
+              "delta_mtl against the run's teachers"),
+    ] = None  # fmt: skip
     extensions: Annotated[list[str], Field(description="modules of your own that register parts")]
     pictures: Pictures
     probe: Probe

@@ -53,7 +53,7 @@ class Panels(pl.Callback):
             paths.append(path)
         for logger in trainer.loggers:
             if hasattr(logger, "log_image"):
-                logger.log_image("panels", [str(path) for path in paths])
+                logger.log_image("panels", [str(path) for path in paths], step=trainer.global_step)
 
 
 def predict(module: DenseModule, image: Tensor) -> dict[str, Tensor]:

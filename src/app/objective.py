@@ -1,0 +1,85 @@
+"""What a sweeper optimises: one number of a finished run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from src.app.assemble import task_configs
+from src.app.configuration.train import TrainConfig
+from src.distillation.base import REGIMES
+from src.foundation.errors import UserError
+from src.foundation.validation import nearest
+from src.metrics.delta import delta_mtl
+from src.runs.network_file import build_tasks
+from src.runs.record import Run, read_run
+from src.training.history import logged_values
+
+SCORE, DELTA = "val/score", "delta_mtl"
+
+
+def check_objective(config: TrainConfig) -> None:
+    """Raise UserError for an objective that a run of this configuration will not have."""
+    objective = config.objective
+    if objective is None:
+        return
+    tasks = build_tasks(task_configs(config))
+    known = [SCORE, DELTA, *(f"{name}/{metric}" for name, task in tasks.items() for metric in task.higher_is_better)]
+    if objective not in known:
+        meant = nearest(objective, known)
+        why = f"a run of these tasks has {', '.join(known)}"
+        raise UserError(f"there is no objective={objective}", why, f"objective={meant}" if meant else "")
+    trainer = config.trainer
+    validated = config.dataset.validation != "none" and trainer.check_val_every_n_epoch <= trainer.max_epochs
+    if objective == SCORE and not validated:
+        why = "no epoch is validated, so there is no such score"
+        raise UserError(f"objective={SCORE} is never computed", why, "dataset.validation=holdout")
+    taught = config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers
+    if objective == DELTA and not taught:
+        what = "a teacher" if config.stage.name == "teacher" else f"distillation={config.names.distillation}"
+        instead = f"objective={known[2]}, or {SCORE}"
+        raise UserError(f"objective={DELTA} needs teachers to compare with", f"{what} uses no trained one", instead)
+
+
+def reference(teachers: Mapping[str, Any], primary: Mapping[str, bool]) -> dict[str, float]:
+    """Gather the teachers' test metrics.
+
+    Args:
+        teachers: values of ``teacher.TASK`` by task, as records hold them.
+        primary: the metrics that are needed, as <task>/<metric>.
+
+    Raises:
+        UserError: a metric is not recorded, or is 0.
+    """
+    found: dict[str, float] = {}
+    for entry in teachers.values():
+        place = entry.get("from") if isinstance(entry, Mapping) else entry
+        path = Path(str(place))
+        folder = path.parent if path.name == "weights.pt" else path
+        results = read_run(folder).results if (folder / "run.json").exists() else {}
+        found |= {key: value for key, value in results.items() if value is not None}
+    for key in primary:
+        if not found.get(key):
+            task = key.partition("/")[0]
+            why = f"teacher.{task} is {teachers.get(task, 'none')}, and no {key} other than 0 is recorded there"
+            raise UserError(f"objective={DELTA} needs a teacher's {key}", why, f"teacher.{task}=RUN_DIRECTORY")
+    return found
+
+
+def objective_of(run: Run, objective: str | None) -> float | None:
+    """Return a finished run's value of an objective; None where there is no objective."""
+    if objective is None or not run.finished:
+        return None
+    if objective == SCORE:
+        scores = [value for key, _, value in logged_values(run.path / "metrics.csv") if key == SCORE]
+        return max(scores) if run.record["protocol"] == "best" else scores[-1]
+    if objective != DELTA:
+        return run.results[objective]
+    primary = primary_metrics(run.record["task_configs"])
+    results = {key: value for key, value in run.results.items() if value is not None}
+    return delta_mtl(results, reference(run.record["teachers"], primary), primary)
+
+
+def primary_metrics(configs: Mapping[str, Any]) -> dict[str, bool]:
+    """Return each task's primary metric, as <task>/<metric>, and whether higher is better."""
+    tasks = build_tasks(configs)
+    return {f"{n}/{t.primary_metric}": t.higher_is_better[t.primary_metric] for n, t in tasks.items()}

@@ -1,0 +1,1 @@
+"""Trackers of runs beside metrics.csv, a module for each."""
