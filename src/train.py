@@ -14,6 +14,7 @@ from src.app.assemble import assemble
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe, title
+from src.app.ending import Noted
 from src.app.fitting import fit
 from src.app.resuming import resumed
 from src.app.rules import Request, broken_rules
@@ -37,7 +38,7 @@ def train(invocation: Invocation[TrainConfig]) -> None:
         record["values"] = earlier.record.get("values", [])  # those of the command that began the run
     if run.trainer.is_global_zero:
         write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
-        write_record(folder, record, status="running")
+        write_record(folder, record, status="running", training=Noted(folder, record).training() | {"ended": None})
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]

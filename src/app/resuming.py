@@ -8,6 +8,7 @@ import yaml
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
+from src.app.ending import refuse_to_resume
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
 from src.runs import directory
@@ -40,6 +41,7 @@ def resumed(invocation: Invocation[TrainConfig], folder: Path) -> tuple[TrainCon
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
     values |= {"resume": str(folder), "reuse": False, "extensions": invocation.config.extensions}
     config = command.read_checked(TrainConfig, values, [], None)
+    refuse_to_resume(run, config.trainer.max_steps)
     if config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers:
         # the value of ``teacher`` that finds exactly the run's own teachers
         values["teacher"] = {"model": None, "size": None, "seed": None} | dict.fromkeys(config.tasks, "none")

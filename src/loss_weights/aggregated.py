@@ -8,7 +8,14 @@ import torch
 import torchjd.aggregation
 from pydantic import Field
 from torch import Tensor
-from torchjd.aggregation import Aggregator, DualProj, GramianWeightedAggregator, UPGrad, WeightedAggregator
+from torchjd.aggregation import (
+    Aggregator,
+    DualProj,
+    GramianWeightedAggregator,
+    NashMTL,
+    UPGrad,
+    WeightedAggregator,
+)
 
 from src.foundation.errors import UserError
 from src.foundation.part_options import Slot
@@ -64,13 +71,27 @@ class Aggregated(SavesMemory, GradientMethod):
             if isinstance(aggregator, GramianWeightedAggregator):
                 weights = aggregator.gramian_weighting((jacobian @ jacobian.T).cpu()).to(jacobian)
             else:
-                weights = aggregator.weighting(jacobian)
+                weights = aggregator.weighting(_solvable(jacobian) if isinstance(aggregator, NashMTL) else jacobian)
         self.latest.copy_(weights)
         return weights @ jacobian
 
     def weights(self) -> Tensor | None:
         """Return the last step's weights (T) of the task gradients, where the method has such."""
         return self.latest if isinstance(self.torchjd.module, WeightedAggregator) else None
+
+
+def _solvable(jacobian: Tensor) -> Tensor:
+    """Return task gradients (T, P), or where some are 0, (T, P + T): those orthogonal to all others, of mean norm.
+
+    A bargain with a task that gains nothing, such as one without a valid pixel in the batch, has no solution. As its
+    gradient is 0, its weight does not matter, and the others' is what it is without it.
+    """
+    norms = jacobian.norm(dim=1)
+    if bool((norms > 0).all()):
+        return jacobian
+    mean = norms.sum() / (norms > 0).sum().clamp_min(1)
+    usual = torch.where(mean > 0, mean, 1.0)
+    return torch.cat([jacobian, torch.diag(torch.where(norms > 0, 0.0, usual))], dim=1)
 
 
 def refuse_number_of_tasks(aggregator: Aggregator, tasks: int) -> None:

@@ -35,7 +35,7 @@ class GradientMethod(LossWeighting):
         jacobian, task_specific = loss_gradients(rows, parameters.shared, parameters.task_specific)
         jacobian = mean_over_ranks(jacobian)
         with torch.no_grad():
-            direction = self.direction(jacobian)
+            direction = self._finite_or_nan(jacobian)
         pieces = direction.split([p.numel() for p in parameters.shared])
         pairs = [(p, piece.view_as(p)) for p, piece in zip(parameters.shared, pieces, strict=True)]
         pairs += [
@@ -43,6 +43,18 @@ class GradientMethod(LossWeighting):
         ]
         targets, gradients = zip(*pairs, strict=True)
         return _Surrogate.apply(rows.detach().sum() / self.parts, gradients, *targets)
+
+    def _finite_or_nan(self, jacobian: Tensor) -> Tensor:
+        """Return the direction; NaN where the method fails at task gradients that are not finite.
+
+        The training loop ends at such a direction, and says whose gradient it is; solvers fail in words of their own.
+        """
+        try:
+            return self.direction(jacobian)
+        except Exception:
+            if bool(jacobian.isfinite().all()):
+                raise
+            return torch.full_like(jacobian[0], torch.nan)
 
 
 class _Surrogate(torch.autograd.Function):

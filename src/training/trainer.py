@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy
 from rich.console import Console
 
@@ -15,6 +15,8 @@ from src.training.callbacks.feature_probe import FeatureProbe
 from src.training.callbacks.history import History
 from src.training.callbacks.panels import Panels
 from src.training.callbacks.progress import LossBar
+from src.training.callbacks.time_limit import TimeLimit
+from src.training.callbacks.whole_epochs import WholeEpochs
 from src.training.checkpoints import AtomicCheckpoints
 
 
@@ -68,9 +70,10 @@ def build_trainer(
     try:
         strategy = arguments["strategy"]
         built = DDPStrategy(**strategy) if isinstance(strategy, Mapping) else strategy
+        limits = [TimeLimit(arguments["max_time"])] if arguments.get("max_time") else []
         return pl.Trainer(
-            **{**arguments, "strategy": built},
-            callbacks=list(callbacks),
+            **{**arguments, "strategy": built, "max_time": None},
+            callbacks=[*callbacks, *limits],
             logger=list(loggers) or False,
             plugins=[AtomicCheckpoints()],
             default_root_dir=str(folder),
@@ -80,10 +83,10 @@ def build_trainer(
         raise UserError("Lightning cannot build this trainer", str(error), "see trainer.*") from error
 
 
-def _checkpoint(folder: Path, **options: Any) -> ModelCheckpoint:
+def _checkpoint(folder: Path, **options: Any) -> WholeEpochs:
     """Build a checkpoint callback, which saves after validation if it monitors a metric, else after each epoch."""
     after_validation = "monitor" in options
-    return ModelCheckpoint(
+    return WholeEpochs(
         dirpath=folder / "checkpoints",
         save_top_k=1,
         enable_version_counter=False,
