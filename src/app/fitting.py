@@ -31,6 +31,8 @@ def fit(run: Assembled, folder: Path, record: Record) -> None:
     except DivergenceError:
         _leave(run, trainer, noted, "diverged")
         trainer.strategy.barrier()  # a process that ended before the first has written would take it along
+        if not trainer.is_global_zero:
+            raise SystemExit(1) from None  # the first process has said why
         raise
     except BaseException as error:
         diverged = noted.training()["ended"] == "diverged"

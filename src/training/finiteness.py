@@ -70,8 +70,8 @@ class FiniteWatch:
     """
 
     lags: bool | None = None
-    report: Callable[[DivergenceError], None] = lambda error: None
-    describe: Callable[[Sequence[int]], str] = lambda indices: ", ".join(map(str, indices))
+    report: Callable[[DivergenceError], None] | None = None
+    describe: Callable[[Sequence[int]], str] = str
     place: Place = Place(1, 1, ())
     waiting: deque[Observation] = field(default_factory=deque)
     skipped: Tensor | None = None
@@ -136,7 +136,8 @@ class FiniteWatch:
             if codes.any():
                 self.waiting.clear()
                 error = self._error(observation, codes)
-                self.report(error)
+                if self.report is not None:
+                    self.report(error)
                 raise error
 
     def _error(self, observation: Observation, codes: np.ndarray) -> DivergenceError:
@@ -146,7 +147,7 @@ class FiniteWatch:
         first = int(codes[codes > 0][0]) - 1
         named = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
         by_rank = gathered_from_ranks(place.images)
-        images = [index for indices in by_rank for index in indices]
+        images = tuple(index for indices in by_rank for index in indices)
         if observation.of_one_rank:
             images = by_rank[first // 2]
         where = f"in epoch {place.epoch}, step {place.step}"
