@@ -1,5 +1,6 @@
 """Evaluate a trained network on a packed store: python -m src.evaluate run=RUN store=data/nyuv2-288x384."""
 
+import math
 from pathlib import Path
 
 import torch
@@ -40,8 +41,11 @@ def evaluate(invocation: Invocation[EvaluateConfig]) -> None:
     results = {f"{n}/{key}": float(value) for n, metric in metrics.items() for key, value in metric.compute().items()}
     table = Table("metric", "value", title=f"{config.run} on {config.store}, {config.split}")
     for key, value in results.items():
-        table.add_row(key, f"{value:.5g}")
+        table.add_row(key, f"{value:.5g}" if math.isfinite(value) else "-")
     Console().print(table)
+    if missing := [key for key, value in results.items() if not math.isfinite(value)]:
+        why = f"no pixel of the {config.split} split is valid there, or the predictions are not finite"
+        print(f"no value: {', '.join(missing)}; {why}")
     if config.out:
         write_json(
             Path(config.out),

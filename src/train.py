@@ -16,6 +16,7 @@ from src.app.assemble import Assembled, assemble, task_configs, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe
+from src.app.ending import Noted
 from src.app.fitting import fit
 from src.app.objective import DELTA, objective_of, primary_metrics, reference
 from src.app.resuming import begun, refuse_others, resumed, saved_configuration
@@ -74,7 +75,7 @@ def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: 
         if checkpoint and checkpoint.remark:
             print(checkpoint.remark)
         write_atomically(folder / "config.yaml", yaml.safe_dump(values, sort_keys=False))
-        write_record(folder, record, status="running")
+        write_record(folder, record, status="running", training=Noted(folder, record).training() | {"ended": None})
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]

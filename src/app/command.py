@@ -19,11 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 from src.app.composing import composed_values
 from src.app.conf import CONF, register_lists
 from src.app.configuration.reading import read
-from src.app.ending import sigterm_ends_like_an_interrupt
 from src.app.help import wants_help, write_help
 from src.app.launching import announced, result_of_failure, table_at_the_end
 from src.app.overrides import plain, put_back, read_command_line
 from src.app.sweep import Job, Sweep
+from src.app.termination import sigterm_ends_like_an_interrupt
 from src.foundation.errors import UserError, refuse
 from src.foundation.registry import import_extensions
 

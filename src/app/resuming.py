@@ -9,6 +9,7 @@ import yaml
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
+from src.app.ending import refuse_to_resume
 from src.app.paths import absolute, found_again, with_found_weights, with_paths
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
@@ -58,6 +59,7 @@ def saved_configuration(run: Run, invocation: Invocation[TrainConfig]) -> tuple[
         values["logger"] = {name: logger}  # as older versions wrote the only one
     values |= {"resume": str(folder), "reuse": False, "extensions": invocation.config.extensions}
     config = command.read_checked(TrainConfig, values, [], None)
+    refuse_to_resume(run, config.trainer.max_steps)
     if config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers:
         # the value of ``teacher`` that finds exactly the run's own teachers
         values["teacher"] = {"model": None, "size": None, "seed": None} | dict.fromkeys(config.tasks, "none")

@@ -1,9 +1,10 @@
 """Files that are either whole or absent."""
 
 import json
+import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,5 +33,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON in one step."""
-    write_atomically(path, json.dumps(value, indent=2) + "\n")
+    """Write ``value`` as indented JSON in one step; a number that is not finite, which JSON lacks, becomes null."""
+    write_atomically(path, json.dumps(_finite_or_none(value), indent=2, allow_nan=False) + "\n")
+
+
+def _finite_or_none(value: Any) -> Any:
+    """Replace every float in mappings and lists that is NaN or infinite by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite_or_none(inner) for key, inner in value.items()}
+    return [_finite_or_none(inner) for inner in value] if isinstance(value, list | tuple) else value

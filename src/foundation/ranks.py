@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -14,6 +15,28 @@ def mean_over_ranks(value: Tensor) -> Tensor:
     value = value.clone()
     distributed.all_reduce(value)
     return value / distributed.get_world_size()
+
+
+def largest_over_ranks(value: Tensor) -> Tensor:
+    """Return the elementwise maximum of a tensor over distributed processes; without them, the tensor itself."""
+    if _distributed():
+        value = value.clone()
+        distributed.all_reduce(value, distributed.ReduceOp.MAX)
+    return value
+
+
+def rank() -> int:
+    """Return this process's number among distributed processes, 0 without them."""
+    return distributed.get_rank() if _distributed() else 0
+
+
+def gathered_from_ranks(value: Any) -> list[Any]:
+    """Return the plain value of every distributed process, by rank; all processes must call it."""
+    if not _distributed():
+        return [value]
+    values: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
 
 
 @contextmanager

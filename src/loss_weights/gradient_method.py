@@ -35,8 +35,20 @@ class GradientMethod(LossWeighting):
         jacobian, summed = loss_gradients(rows, parameters.shared, others)
         jacobian = mean_over_ranks(jacobian)
         with torch.no_grad():
-            direction = self.direction(jacobian)
+            direction = self._finite_or_nan(jacobian)
         pieces = direction.split([p.numel() for p in parameters.shared])
         pairs = [(p, piece.view_as(p)) for p, piece in zip(parameters.shared, pieces, strict=True)]
         pairs += [(p, g / self.parts) for p, g in zip(others, summed, strict=True) if g is not None]
         return with_gradients(rows.detach().sum() / self.parts, pairs)
+
+    def _finite_or_nan(self, jacobian: Tensor) -> Tensor:
+        """Return the direction; NaN where the method fails at task gradients that are not finite.
+
+        The training loop ends at such a direction, and says whose gradient it is; solvers fail in words of their own.
+        """
+        try:
+            return self.direction(jacobian)
+        except Exception:
+            if bool(jacobian.isfinite().all()):
+                raise
+            return torch.full_like(jacobian[0], torch.nan)

@@ -10,6 +10,7 @@ from src.foundation.errors import UserError
 from src.foundation.files import replace_atomically
 from src.foundation.tensor_files import DamagedFileError, first_line, load_tensors
 from src.models.base import MultiTaskNetwork, build_network
+from src.runs.finite_weights import refuse_not_finite
 from src.runs.former_names import by_present_names
 from src.tasks.base import TASKS, Task
 
@@ -24,7 +25,12 @@ def build_tasks(configs: Mapping[str, Any]) -> dict[str, Task]:
 
 
 def save_network(path: Path, network: MultiTaskNetwork, metadata: Mapping[str, Any]) -> None:
-    """Write the network's weights with ``metadata`` (model, tasks, dataset: plain values) in one step."""
+    """Write the network's weights with ``metadata`` (model, tasks, dataset: plain values) in one step.
+
+    Raises:
+        UserError: weights that are not finite.
+    """
+    refuse_not_finite(network.state_dict(), path)
     content = {"format": FORMAT, "metadata": dict(metadata), "state_dict": network.state_dict()}
     replace_atomically(path, lambda stream: torch.save(content, stream))
 
@@ -70,8 +76,9 @@ def rebuild(
     """Build network and tasks from their configurations and load ``state``, which comes from ``path``.
 
     Raises:
-        UserError: weights that do not fit, or parts that are not registered here.
+        UserError: weights that do not fit or are not finite, or parts that are not registered here.
     """
+    refuse_not_finite(state, path)
     try:
         tasks = build_tasks(task_configs)
         network = build_network(model, {name: task.channels for name, task in tasks.items()}, pretrained=False)

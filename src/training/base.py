@@ -13,6 +13,7 @@ from torchmetrics import MetricCollection
 
 from src.models.base import MultiTaskNetwork
 from src.tasks.base import Task
+from src.training.finiteness import FiniteWatch
 from src.training.optimisers import BuildOptimiser
 from src.training.schedules import Schedule
 
@@ -54,6 +55,7 @@ class DenseModule(pl.LightningModule):
         self.build_optimiser, self.schedule, self.seed = build_optimiser, schedule, seed
         self.in_cuda_graphs = False
         """Whether the trunks run as CUDA graphs, whose outputs the next step overwrites."""
+        self.finite = FiniteWatch()
         self.val_metrics = nn.ModuleDict({name: task.metrics() for name, task in tasks.items()})
         self.test_metrics = nn.ModuleDict({name: task.metrics() for name, task in tasks.items()})
 
@@ -104,9 +106,33 @@ class DenseModule(pl.LightningModule):
         """Draw the epoch's random state from seed, epoch and rank, so that a resumed run repeats an unbroken one."""
         torch.manual_seed((self.seed * 100_003 + self.current_epoch) * 1_009 + self.global_rank)
 
-    def on_train_batch_start(self, *args: Any) -> None:
-        """Allow CUDA graphs to overwrite the outputs of the last step."""
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Allow CUDA graphs to overwrite the outputs of the last step, and remember the batch's images."""
         self._begin_step()
+        images = getattr(self.trainer.datamodule, "train_batch", ())  # type: ignore[attr-defined]
+        self.finite.begin(self.current_epoch + 1, self.global_step + 1, images)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Look at the gradients; raises DivergenceError."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        self.finite.gradients(dict(self.named_parameters()), scaled=scaler is not None)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
+        """Look at the weights after an epoch's last step, before a checkpoint is written; raises DivergenceError."""
+        if self.trainer.is_last_batch:
+            self._settle()
+
+    def on_validation_start(self) -> None:
+        """Look at the weights before they are validated, and perhaps kept as the best; raises DivergenceError."""
+        if not self.trainer.sanity_checking:
+            self._settle()
+
+    def on_train_end(self) -> None:
+        """Look at the weights of a training that ends within an epoch; raises DivergenceError."""
+        self._settle()
+
+    def _settle(self) -> None:
+        self.finite.settle(dict(self.named_parameters()) | dict(self.network.named_buffers(prefix="network")))
 
     def _begin_step(self) -> None:
         if self.in_cuda_graphs:  # else it would load the compiler for nothing
@@ -130,9 +156,13 @@ class DenseModule(pl.LightningModule):
         self._log_metrics(self.val_metrics, "val")
 
     def _score(self, primary_metrics: Mapping[str, Tensor]) -> Tensor:
-        """Mean over tasks of the signed log of the primary metric: its differences are mean relative gains."""
+        """Mean over tasks of the signed log of the primary metric: its differences are mean relative gains.
+
+        A task without a valid pixel in the whole split has no value, and does not count.
+        """
         signs = {name: 1 if task.higher_is_better[task.primary_metric] else -1 for name, task in self.tasks.items()}
-        return torch.stack([signs[n] * value.clamp_min(1e-9).log() for n, value in primary_metrics.items()]).mean()
+        gains = torch.stack([signs[n] * value.clamp_min(1e-9).log() for n, value in primary_metrics.items()])
+        return gains.nanmean()
 
     def on_test_epoch_end(self) -> None:
         """Log test/<task>/<metric> over the whole split."""

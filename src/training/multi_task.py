@@ -71,16 +71,22 @@ class MultiTaskModule(DenseModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of task losses plus the distillation losses."""
         losses, distilled = self._losses(batch, self.distillation)
-        self.log_losses("loss", {task: loss.mean() for task, loss in losses.items()})
+        means = {task: loss.mean() for task, loss in losses.items()}
+        self.finite.losses("the loss of", means)
+        self.finite.losses("the distillation loss of", distilled.losses)
+        self.log_losses("loss", means)
         for kind, values in distilled.logged.items():
             self.log_losses(kind, values)
         self._steps_before, self._task_weights = self.global_step, distilled.task_weights
         weighed, others = self._split(losses, distilled)
         total = torch.stack([self._weighted_sum(weighed), *others.values()]).sum()
-        return total if distilled.auxiliary_loss is None else total + distilled.auxiliary_loss
+        total = total if distilled.auxiliary_loss is None else total + distilled.auxiliary_loss
+        self.finite.losses("the sum of", {"all weighted losses": total})
+        return total
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
         """Pass the losses after an optimiser's step to a weighting that learns from them."""
+        super().on_train_batch_end(outputs, batch, batch_index)
         if self.weighting.needs_losses_after_step and self.global_step > self._steps_before:
             included = self.distillation is not None and self.distillation.include_in_weighting
             with torch.no_grad(), self.trainer.precision_plugin.forward_context():
@@ -142,7 +148,11 @@ class MultiTaskModule(DenseModule):
     def _weighted_sum(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Combine losses by the loss weighting, and log its weights."""
         with torch.autocast(self.device.type, enabled=False):  # products of gradients need float32
-            total = self.weighting.combine(torch.stack(list(losses.values())).float(), self._trained())
+            try:
+                total = self.weighting.combine(torch.stack(list(losses.values())).float(), self._trained())
+            except Exception:
+                self.finite.read_all()  # a solver fails at what is not finite in words of its own
+                raise
         weights = self.weighting.weights()
         if weights is not None:
             self.log_dict(

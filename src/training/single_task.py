@@ -11,5 +11,6 @@ class SingleTaskModule(DenseModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the task's loss."""
         losses = self.task_losses(self.network(batch["image"]), batch)
+        self.finite.losses("the loss of", losses)
         self.log_losses("loss", losses)
         return sum(losses.values(), next(iter(losses.values())).new_zeros(()))

@@ -15,7 +15,9 @@ from src.training.callbacks.feature_probe import FeatureProbe
 from src.training.callbacks.history import History
 from src.training.callbacks.panels import Panels
 from src.training.callbacks.progress import LossBar
-from src.training.checkpoints import AtomicCheckpoints, MovableCheckpoint
+from src.training.callbacks.time_limit import TimeLimit
+from src.training.callbacks.whole_epochs import WholeEpochs
+from src.training.checkpoints import AtomicCheckpoints
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,10 @@ def build_trainer(
     try:
         strategy = arguments["strategy"]
         built = DDPStrategy(**strategy) if isinstance(strategy, Mapping) else strategy
+        limits = [TimeLimit(arguments["max_time"])] if arguments.get("max_time") else []
         return pl.Trainer(
-            **{**arguments, "strategy": built},
-            callbacks=list(callbacks),
+            **{**arguments, "strategy": built, "max_time": None},
+            callbacks=[*callbacks, *limits],
             logger=list(loggers) or False,
             plugins=[AtomicCheckpoints()],
             default_root_dir=str(folder),
@@ -80,10 +83,10 @@ def build_trainer(
         raise UserError("Lightning cannot build this trainer", str(error), "see trainer.*") from error
 
 
-def _checkpoint(folder: Path, **options: Any) -> MovableCheckpoint:
+def _checkpoint(folder: Path, **options: Any) -> WholeEpochs:
     """Build a checkpoint callback, which saves after validation if it monitors a metric, else after each epoch."""
     after_validation = "monitor" in options
-    return MovableCheckpoint(
+    return WholeEpochs(
         dirpath=folder / "checkpoints",
         save_top_k=1,
         enable_version_counter=False,

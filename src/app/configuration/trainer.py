@@ -53,7 +53,7 @@ class Trainer(Section):
     check_val_every_n_epoch: Annotated[Count, Field(description="epochs between validations")]
     limit_train_batches: Annotated[TrainLimit, Field(description="batches (a number) or share of train per epoch")]
     limit_val_batches: Annotated[Limit, Field(description="batches (a number) or share that is validated on")]
-    limit_test_batches: Annotated[TrainLimit, Field(description="batches (a number) or share that is tested on")]
+    limit_test_batches: Annotated[Limit, Field(description="batches (a number) or share that is tested on")]
     overfit_batches: Annotated[
         NotNegative | Annotated[float, Field(ge=0, le=1)],
         Field(description="batches that every epoch repeats"),

@@ -1,6 +1,6 @@
 """The LightningDataModule over a packed store; every dataset is one yaml that configures it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -70,6 +70,8 @@ class DenseDataModule(pl.LightningDataModule):
         self._require_batches(world=1)
         self.label_masks = LabelMasks(supervision, self.tasks, self.train_indices) if supervision is not None else None
         self.channels_last = channels_last
+        self.train_batch: tuple[int, ...] = ()
+        """Indices in the training split of the images in the present training batch."""
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Load training batches in an order drawn from seed and epoch; an incomplete last batch is left out.
@@ -89,6 +91,18 @@ class DenseDataModule(pl.LightningDataModule):
     def test_dataloader(self) -> DataLoader[Any]:
         """Load the test split, each image in exactly one process."""
         return self._loader(self.test_set, list(range(len(self.test_set))), train=False)
+
+    def on_before_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
+        """Remember which images are trained on, while their indices are on the host."""
+        if self.trainer is not None and self.trainer.training:
+            self.train_batch = tuple(batch["index" if "index" in batch else self.train_set.split].numpy().tolist())
+        return batch
+
+    def describe_images(self, indices: Sequence[int]) -> str:
+        """Name images of the training split by index and frame, and the store."""
+        frames = self.store.manifest.splits[self.train_set.split].frames
+        named = [str(i) if i >= len(frames) or frames[i] == str(i) else f"{i} ({frames[i]})" for i in indices]
+        return f"{', '.join(named)} of {self.store.root}"
 
     def on_after_batch_transfer(self, batch: dict[str, Tensor], dataloader_idx: int) -> dict[str, Tensor]:
         """Prepare a batch on the device; when training, hide labels that are not kept, augment and number the views."""

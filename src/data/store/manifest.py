@@ -47,7 +47,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Write the manifest as JSON."""
-        return json.dumps(asdict(self), indent=1) + "\n"
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":

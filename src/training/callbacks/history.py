@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from src.training.callbacks.whole_epochs import batches_trained
 from src.training.history import read_history, write_history
 
 
@@ -47,8 +48,7 @@ class History(pl.Callback):
         """Write the epoch's row."""
         if not trainer.is_global_zero:
             return
-        batches = int(trainer.num_training_batches)
-        images = batches * trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
+        images = batches_trained(trainer) * trainer.datamodule.batch_size * trainer.world_size  # type: ignore[attr-defined]
         row: dict[str, Any] = {
             "epoch": trainer.current_epoch,
             "images_per_second": round(images / self.epoch_seconds, 2),

@@ -14,7 +14,7 @@ from src.foundation.registry import Registry
 
 TRACKERS = Registry("tracker", "src.training.trackers", given=("run",))
 """Functions from a TrackedRun to a Lightning logger, or to None."""
-Status = Literal["finished", "interrupted", "failed"]
+Status = Literal["finished", "partial", "interrupted", "diverged", "failed"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,13 @@ from pytorch_lightning.loggers import MLFlowLogger
 
 from src.training.trackers.base import TRACKERS, Status, TrackedRun, Tracker, need, set_unless_set
 
-STATES: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+STATES: dict[Status, str] = {
+    "finished": "FINISHED",
+    "partial": "FINISHED",
+    "interrupted": "KILLED",
+    "diverged": "FAILED",
+    "failed": "FAILED",
+}
 
 
 class _MLflow(Tracker, MLFlowLogger):

@@ -8,7 +8,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from src.training.trackers.base import TRACKERS, Status, TrackedRun, Tracker, need, set_unless_set
 
-EXIT_CODES: dict[Status, int] = {"finished": 0, "failed": 1, "interrupted": 130}
+EXIT_CODES: dict[Status, int] = {"finished": 0, "partial": 0, "interrupted": 130, "diverged": 1, "failed": 1}
 
 
 class _Wandb(WandbLogger, Tracker):
