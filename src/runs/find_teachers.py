@@ -9,7 +9,7 @@ from src.foundation.errors import UserError
 from src.runs.record import Run, find_runs, read_run
 from src.runs.teacher import Teacher, read_size, teacher_from_file, teacher_from_library, with_levels
 from src.runs.teacher_choice import CHOICES, conditions_of, read_entry, refuse_other_labels, refuse_unknown
-from src.runs.teacher_ranking import Student, extent, mismatches, most_alike
+from src.runs.teacher_ranking import Student, extent, mismatches, most_alike, serves
 
 STUDENT_ONLY = (
     "stage=",
@@ -70,7 +70,7 @@ def find_teachers(
         refuse_other_labels(student.shared, choice)
         conditions = conditions_of(student.shared, choice)
         candidates = [run for run in runs if run.record["task"] == name]
-        if fitting := [run for run in candidates if run.finished and not mismatches(run.record, conditions)]:
+        if fitting := [run for run in candidates if serves(run, student) and not mismatches(run.record, conditions)]:
             found[name] = with_levels(most_alike(fitting, student), levels)
         else:
             reasons[name] = _why_none(candidates, conditions)
@@ -139,5 +139,6 @@ def _why_none(candidates: Sequence[Run], conditions: Mapping[str, Any]) -> str:
         return "none was trained"
     nearest = min(reversed(candidates), key=lambda run: len(mismatches(run.record, conditions)))
     if not nearest.finished:
-        return f"{nearest.path} is no whole run ({extent(nearest)}); teacher.NAME={nearest.path} takes it nevertheless"
+        named = f"teacher.{nearest.record['task']}={nearest.path}"
+        return f"{nearest.path} is no whole run ({extent(nearest)}); {named} takes it nevertheless"
     return f"{nearest.path} does not fit: {'; '.join(mismatches(nearest.record, conditions))}"

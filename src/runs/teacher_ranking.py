@@ -27,6 +27,11 @@ class Student:
     configuration: Configuration
 
 
+def serves(run: Run, student: Student) -> bool:
+    """Whether a run is whole, or of a debug student's kind, which learns from what debug runs have trained."""
+    return run.finished or ("debug" not in student.shared and run.record["status"] == "partial")
+
+
 def most_alike(runs: Sequence[Run], student: Student) -> Teacher:
     """Return the teacher of the run, of those given oldest first, that was trained most like the student."""
 
@@ -68,12 +73,15 @@ def mismatches(record: Mapping[str, Any], conditions: Mapping[str, Any]) -> list
 
 def extent(run: Run) -> str:
     """Describe how much of its training a run has done: ``16 epochs``, ``interrupted, 3 of 16 epochs``."""
-    planned = run.record["epochs"]
+    record, training = run.record, run.record.get("training") or {}
+    planned = record["epochs"]
     if run.finished:
         return f"{planned} epoch{'' if planned == 1 else 's'}"
-    trained = run.record["training"].get("epochs") if run.record.get("training") else None
-    why = run.record.get("training", {}).get("ended") if run.record["status"] == "partial" else run.record["status"]
-    return f"{why or run.record['status']}, {'?' if trained is None else trained} of {planned} epochs"
+    how = [f"debug={record['debug']}"] if record.get("debug") else []
+    how.append(str(training.get("ended") or record["status"]) if record["status"] == "partial" else record["status"])
+    missing = [f"{count} {split}" for split, count in (training.get("left_out") or {}).items()]
+    left_out = f", without {', '.join(missing)} batches" if missing else ""
+    return f"{', '.join(how)}, {training.get('epochs', '?')} of {planned} epochs{left_out}"
 
 
 def _remark(run: Run, differs: Mapping[str, Any], student: Student) -> str:
