@@ -15,6 +15,7 @@ from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe, title
 from src.app.fitting import fit
+from src.app.paths import absolute
 from src.app.resuming import begun, digests, refuse_others, resumed
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
@@ -34,7 +35,7 @@ def train(invocation: Invocation[TrainConfig]) -> None:
         print(f"already trained: {title(config)} -> {done.path}")
         return
     record = describe(config, values, run, invocation.overrides)
-    record |= {"directory": str(folder.absolute()), "teacher_digests": digests(run.teachers)}
+    record |= {"directory": absolute(str(folder)), "teacher_digests": digests(run.teachers)}
     checkpoint = checkpoint_to_resume(folder / "checkpoints")
     if earlier := read_run(folder):
         refuse_others(earlier.record, run.dataset, run.teachers)
