@@ -19,6 +19,7 @@ from src.app.describe import describe
 from src.app.ending import Noted
 from src.app.fitting import fit
 from src.app.objective import DELTA, objective_of, primary_metrics, reference
+from src.app.paths import absolute
 from src.app.resuming import begun, refuse_others, resumed, saved_configuration
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
@@ -64,7 +65,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
 def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: Path) -> None:
     """Write what is known of a run before it is trained, and train it."""
     assert run.trainer is not None
-    record = describe(config, values, run) | {"directory": str(folder.absolute())}
+    record = describe(config, values, run) | {"directory": absolute(str(folder))}
     checkpoint = checkpoint_to_resume(folder / "checkpoints")
     earlier = read_run(folder).record if (folder / "run.json").exists() else None
     if earlier:

@@ -71,7 +71,8 @@ def saved_configuration(run: Run, invocation: Invocation[TrainConfig]) -> tuple[
 
 def refuse_others(record: Mapping[str, Any], dataset: Mapping[str, Any], teachers: Mapping[str, Teacher]) -> None:
     """Raise UserError where data or teachers are not those that the run of ``record`` began with."""
-    content = record["dataset"].get("content", dataset["content"])
+    described = record.get("dataset")
+    content = described.get("content", dataset["content"]) if isinstance(described, dict) else dataset["content"]
     if content != dataset["content"]:
         raise UserError(
             "the training data are not those that the run began with",
