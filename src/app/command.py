@@ -88,7 +88,7 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
             if sweep is None:
                 _end(error, trace)
             _tell(error, trace)
-            return result_of_failure()
+            return result_of_failure(sweep)
         finally:
             _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
             if sweep:

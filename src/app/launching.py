@@ -9,7 +9,6 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
@@ -63,12 +62,12 @@ def table_at_the_end() -> Iterator[None]:
         sys.exit(1)
 
 
-def result_of_failure() -> None:
+def result_of_failure(sweep: Sweep) -> None:
     """Return nothing from a job that failed, or raise for a sweeper that learns from its jobs.
 
     Hydra's own would end at an error and give up the jobs of its further batches.
     """
-    if not HydraConfig.get().sweeper._target_.endswith("BasicSweeper"):
+    if not sweep.planned:
         raise JobFailedError
 
 
@@ -87,9 +86,9 @@ def _lost_jobs_are_no_end() -> Iterator[None]:
         try:
             return results(job)
         except Exception as error:
-            basic = HydraConfig.get().sweeper._target_.endswith("BasicSweeper")
-            status = JobStatus.COMPLETED if basic else JobStatus.FAILED
-            return [JobReturn(status=status, _return_value=None if basic else JobFailedError(str(error)))]
+            if (sweep := Sweep.current()) and sweep.planned:
+                return [JobReturn(status=JobStatus.COMPLETED)]
+            return [JobReturn(status=JobStatus.FAILED, _return_value=JobFailedError(str(error)))]
 
     patched.results = patient_results
     try:

@@ -58,6 +58,11 @@ class Sweep:
         """Return the sweep that this process belongs to; None in a single run."""
         return cls(Path(os.environ[FOLDER])) if FOLDER in os.environ else None
 
+    @property
+    def planned(self) -> bool:
+        """Whether Hydra's own sweeper names all jobs beforehand; another learns from one what the next shall be."""
+        return (self.files / "planned").exists()
+
     def jobs(self) -> list[Job]:
         """Read all jobs, in their order."""
         read = [Job(**json.loads(file.read_text())) for file in self.files.glob("[0-9]*.json")]
@@ -74,8 +79,7 @@ class Sweep:
             sys.exit(130)
         job, others = Job(number, overrides), [other for other in self.jobs() if other.number != number]
         self.write(job)
-        planned = self.files / "planned"
-        of = f" of {len(others) + 1}" if planned.exists() else ""
+        of = f" of {len(others) + 1}" if self.planned else ""
         took = [other.seconds for other in others if other.outcome == "finished"]
         left = sum(other.outcome == "not started" for other in others) + 1
         about = f", about {time_left(sum(took) / len(took) * left)} left" if took and of else ""

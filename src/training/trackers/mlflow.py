@@ -1,11 +1,13 @@
 """MLflow: a database of all runs, or a server."""
 
 import logging
+from argparse import Namespace
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 from pytorch_lightning.loggers import MLFlowLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from src.training.trackers.base import TRACKERS, Status, TrackedRun, Tracker, need, set_unless_set
 
@@ -21,9 +23,14 @@ STATES: dict[Status, str] = {
 class _MLflow(Tracker, MLFlowLogger):
     tracker = "mlflow"
 
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
+        if self._run_id is None:
+            super().log_hyperparams(params)
+        else:  # resumed; it refuses what differs, such as ``resume``
+            self.experiment.update_run(self._run_id, status="RUNNING")
+
     def identity(self) -> str | None:
-        if self._run_id is not None:
-            self.experiment.update_run(self._run_id, status="RUNNING")  # again, where it is resumed
         return self.run_id
 
     def log_image(self, key: str, images: list[Any], step: int | None = None) -> None:
