@@ -14,7 +14,7 @@ from src.app.assemble import assemble
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe, title
-from src.app.ending import Noted
+from src.app.ending import Noted, remark_on
 from src.app.fitting import fit
 from src.app.resuming import resumed
 from src.app.rules import Request, broken_rules
@@ -42,7 +42,7 @@ def train(invocation: Invocation[TrainConfig]) -> None:
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]
-        print(f"{title(config)} -> {folder}", *teachers, sep="\n", flush=True)
+        print(f"{title(config)} -> {folder}", *teachers, *filter(None, [remark_on(earlier)]), sep="\n", flush=True)
     fit(run, folder, record)
 
 
