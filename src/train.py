@@ -16,7 +16,7 @@ from src.app.assemble import Assembled, assemble, task_configs, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe
-from src.app.ending import Noted
+from src.app.ending import Noted, remark_on
 from src.app.fitting import fit
 from src.app.objective import DELTA, objective_of, primary_metrics, reference
 from src.app.paths import absolute
@@ -80,7 +80,7 @@ def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: 
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]
-        print(f"{title(config)} -> {folder}", *teachers, sep="\n", flush=True)
+        print(f"{title(config)} -> {folder}", *teachers, *filter(None, [remark_on(earlier)]), sep="\n", flush=True)
     fit(run, folder, record, checkpoint.path if checkpoint else None)
 
 

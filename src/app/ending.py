@@ -27,8 +27,11 @@ class Noted:
 
     def __call__(self, training: Mapping[str, Any], error: BaseException | None = None) -> None:
         """Note the entries of ``training``, and the error that ends the run."""
+        known = self.training()
+        if error is not None and known["ended"] == "diverged":
+            return  # the error of a process that was spawned, in its parent
         more = {} if error is None else {"error": str(error) or type(error).__name__}
-        write_record(self.folder, self.record, status="running", training=self.training() | dict(training), **more)
+        write_record(self.folder, self.record, status="running", training=known | dict(training), **more)
 
     def training(self) -> Record:
         """Return what is known so far."""
@@ -57,6 +60,15 @@ def refuse_to_resume(run: Run, max_steps: int) -> None:
     if 0 < max_steps <= training.get("steps", 0):
         why = f"it has taken all of trainer.max_steps={max_steps} steps, in {training['epochs']} whole epochs"
         raise UserError(f"{run.path} has nothing left to resume", why, f"{anew} with trainer.max_steps=-1")
+
+
+def remark_on(record: Mapping[str, Any] | None) -> str:
+    """Say what a run that is resumed came to before, where it is likely to come to it again; else nothing."""
+    if record is None or record.get("status") != "diverged":
+        return ""
+    epochs = (record.get("training") or {}).get("epochs", 0)
+    start = f"from the weights of epoch {epochs}" if epochs else "from its beginning"
+    return f"this run has diverged before; it goes on {start}, and with the same settings most likely to the same end"
 
 
 def status_of(training: Mapping[str, Any], record: Mapping[str, Any]) -> Status:

@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from src.benchmarking.subject import Setting, build_subject, fit
+from src.training.finiteness import LAG, FiniteWatch, Observation
 from tests.conftest import TINY
 
 ATEN = torch.ops.aten
@@ -50,11 +51,12 @@ class Watch(pl.Callback):
         self.waits.__exit__(None, None, None)
 
 
-def waits_of(root: Path, stage: str, *options: str) -> list[str]:
+def waits_of(root: Path, stage: str, *options: str, steps: int = 4) -> list[str]:
     overrides = [*(o for o in TINY if not o.startswith("trainer.max")), f"dataset.root={root}/rooms", *options]
     subject = build_subject(stage, Setting(2, "32-true", False, "resident"), overrides)
+    subject.module.finite.lags = True  # as on a device; a CPU is never waited for
     watch = Watch()
-    fit(subject, watch, 4)
+    fit(subject, watch, steps)
     return watch.waits.found
 
 
@@ -75,6 +77,26 @@ def waits_of(root: Path, stage: str, *options: str) -> list[str]:
 )
 def test_no_step_waits_for_the_device(tmp_path: Path, stage: str, options: tuple[str, ...]) -> None:
     assert waits_of(tmp_path, stage, *options) == []
+
+
+def test_what_is_not_finite_is_looked_for_long_after_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the host's copy comes so late that the device has made it; all are taken at the end."""
+    made, looks = [0], []
+
+    def observed(self: FiniteWatch, *args: Any, **options: Any) -> None:
+        made[0] += 1
+        observe(self, *args, **options)
+
+    def read(self: Observation) -> Any:
+        looks.append(made[0] - len(looks))
+        return self.codes.numpy()
+
+    observe = FiniteWatch._observe
+    monkeypatch.setattr(FiniteWatch, "_observe", observed)
+    monkeypatch.setattr(Observation, "read", read)
+    assert waits_of(tmp_path, "multi-task", "dataset.source.train=40", steps=16) == []
+    assert made[0] == len(looks) > 2 * LAG
+    assert looks[: -LAG - 1] == [LAG + 1] * (len(looks) - LAG - 1)
 
 
 def test_what_waits_is_seen(tmp_path: Path) -> None:
