@@ -75,7 +75,7 @@ class Sweep:
 
     def begin(self, number: int, overrides: list[str]) -> Job:
         """Begin a job, with a line of progress; a job that a launcher starts after the sweep has ended exits."""
-        if (self.folder / "sweep.json").exists() and not self.files.exists():
+        if (self.folder / "sweep.json").exists():
             sys.exit(130)
         job, others = Job(number, overrides), [other for other in self.jobs() if other.number != number]
         self.write(job)

@@ -22,13 +22,14 @@ STATES: dict[Status, str] = {
 
 class _MLflow(Tracker, MLFlowLogger):
     tracker = "mlflow"
+    resumed = False
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
-        if self._run_id is None:
+        if self.resumed:  # it refuses what differs, such as ``resume``
+            self.experiment.update_run(self.run_id, status="RUNNING")
+        else:
             super().log_hyperparams(params)
-        else:  # resumed; it refuses what differs, such as ``resume``
-            self.experiment.update_run(self._run_id, status="RUNNING")
 
     def identity(self) -> str | None:
         return self.run_id
@@ -58,12 +59,15 @@ def mlflow(
         place = run.root.absolute() / "mlflow"
         place.mkdir(parents=True, exist_ok=True)
         uri, artifacts = f"sqlite:///{place}/mlflow.db", str(place / "artifacts")
+    identity = run.stored_identity("mlflow")
     tags = {"sweep": run.group} if run.group else None
-    return _MLflow(
+    logger = _MLflow(
         experiment_name=project,
         run_name=run.name,
         tracking_uri=uri,
         tags=tags,
         artifact_location=artifacts,
-        run_id=run.stored_identity("mlflow"),
+        run_id=identity,
     )
+    logger.resumed = identity is not None
+    return logger
