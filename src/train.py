@@ -14,8 +14,8 @@ from src.app.assemble import assemble
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe, title
-from src.app.ending import Noted, remark_on
 from src.app.fitting import fit
+from src.app.outcome import Noted, remark_on
 from src.app.resuming import resumed
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError

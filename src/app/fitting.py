@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 
 from src.app.assemble import Assembled
 from src.app.describe import metadata
-from src.app.ending import Noted, Record, closing_line, leave_usable, status_of, without_value
+from src.app.outcome import Noted, Record, closing_line, leave_usable, status_of, without_value
 from src.foundation.files import write_json
 from src.runs.network_file import save_network
 from src.runs.record import write_record
