@@ -25,6 +25,8 @@ def fit(run: Assembled, folder: Path, record: Record) -> None:
     trainer, noted = run.trainer, Noted(folder, record)
     assert trainer is not None
     trainer.callbacks.insert(0, Extent(noted, record["epochs"]))  # type: ignore[attr-defined]
+    if trainer.is_global_zero:
+        (folder / "metrics.json").unlink(missing_ok=True)  # of a partial run, which goes on
     started = time.perf_counter()
     try:
         results = _trained_and_evaluated(run, trainer, noted)
@@ -51,7 +53,7 @@ def _trained_and_evaluated(run: Assembled, trainer: pl.Trainer, noted: Noted) ->
     folder, record = noted.folder, noted.record
     last = folder / "checkpoints" / "last.ckpt"
     trainer.fit(run.module, run.data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
-    whole = status_of(noted.training(), record) == "finished"
+    whole = trainer.strategy.broadcast(status_of(noted.training(), record) == "finished")
     return evaluate_by_protocol(trainer, run.module, run.data, record["protocol"], folder, whole)
 
 
@@ -65,7 +67,9 @@ def _write(run: Assembled, noted: Noted, results: dict[str, float], seconds: flo
     folder, record, training = noted.folder, noted.record, noted.training()
     metrics: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in results.items()}
     save_network(folder / "weights.pt", run.module.network, metadata(record))
-    write_json(folder / "metrics.json", {"protocol": record["protocol"], "split": "test", "metrics": metrics})
+    selected = record["protocol"] != "best" or (folder / "checkpoints" / "best.ckpt").exists()
+    protocol = record["protocol"] if selected else "last"
+    write_json(folder / "metrics.json", {"protocol": protocol, "split": "test", "metrics": metrics})
     speeds = [float(row["images_per_second"]) for row in read_history(folder / "metrics.csv")]
     speed = round(statistics.median(speeds), 1) if speeds else None
     status, seconds = status_of(training, record), round(seconds, 1)

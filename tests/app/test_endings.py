@@ -84,7 +84,9 @@ def test_a_run_that_is_not_whole_is_partial(
         "trainer.limit_val_batches=0",
         "protocol=mean10",
     } <= {*options}
-    assert bool(read_json(run / "metrics.json")["metrics"]) != bool(unevaluated)
+    metrics = read_json(run / "metrics.json")
+    assert bool(metrics["metrics"]) != bool(unevaluated)
+    assert metrics["protocol"] == ("mean10" if "protocol=mean10" in options else "last")  # no epoch was selected
     refused = trained.call("train", f"resume={run}")  # all of these would end again at once
     assert refused.code == 1
     assert "start a new run" in refused.out
