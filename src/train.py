@@ -16,9 +16,9 @@ from src.app.assemble import Assembled, assemble, task_configs, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe
-from src.app.ending import Noted, remark_on
 from src.app.fitting import fit
 from src.app.objective import DELTA, objective_of, primary_metrics, reference
+from src.app.outcome import Noted, remark_on
 from src.app.paths import absolute
 from src.app.resuming import begun, refuse_others, resumed, saved_configuration
 from src.app.rules import Request, broken_rules

@@ -11,7 +11,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from src.app.assemble import Assembled
 from src.app.describe import metadata
-from src.app.ending import Noted, Record, closing_line, leave_usable, status_after, status_of, without_value
+from src.app.outcome import Noted, Record, closing_line, leave_usable, status_after, status_of, without_value
 from src.app.termination import TERMINATED
 from src.foundation.files import write_json
 from src.runs.network_file import save_network
@@ -28,6 +28,8 @@ def fit(run: Assembled, folder: Path, record: Record, checkpoint: Path | None = 
     trainer, noted = run.trainer, Noted(folder, record)
     assert trainer is not None
     trainer.callbacks.insert(0, Extent(noted, record["epochs"]))  # type: ignore[attr-defined]
+    if trainer.is_global_zero:
+        (folder / "metrics.json").unlink(missing_ok=True)  # of a partial run, which goes on
     started = time.perf_counter()
     status: Status = "failed"
     try:
@@ -63,7 +65,7 @@ def _trained_and_evaluated(
     """Train from ``checkpoint`` on, where there is one, and return the test metrics."""
     folder, record = noted.folder, noted.record
     trainer.fit(run.module, run.data, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
-    whole = status_of(noted.training(), record) == "finished"
+    whole = trainer.strategy.broadcast(status_of(noted.training(), record) == "finished")
     return evaluate_by_protocol(trainer, run.module, run.data, record["protocol"], folder, whole)
 
 
@@ -82,7 +84,9 @@ def _write(run: Assembled, noted: Noted, results: dict[str, float], seconds: flo
     metrics: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in results.items()}
     record = end_start(noted.record, status_of(training, noted.record), seconds)
     save_network(folder / "weights.pt", run.module.network, metadata(record))
-    write_json(folder / "metrics.json", {"protocol": record["protocol"], "split": "test", "metrics": metrics})
+    selected = record["protocol"] != "best" or (folder / "checkpoints" / "best.ckpt").exists()
+    protocol = record["protocol"] if selected else "last"
+    write_json(folder / "metrics.json", {"protocol": protocol, "split": "test", "metrics": metrics})
     speeds = [float(row["images_per_second"]) for row in read_history(folder / "metrics.csv")]
     speed = round(statistics.median(speeds), 1) if speeds else None
     write_record(folder, record, training=training, images_per_second=speed)

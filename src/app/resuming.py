@@ -9,7 +9,7 @@ import yaml
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
-from src.app.ending import refuse_to_resume
+from src.app.outcome import refuse_to_resume
 from src.app.paths import absolute, found_again, with_found_weights, with_paths
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError

@@ -11,6 +11,7 @@ from src.distillation.levels import Levels, read_levels
 from src.distillation.setup import TeacherNetwork
 from src.foundation.errors import UserError
 from src.models.base import MODELS, MultiTaskNetwork, build_network
+from src.runs.finite_weights import refuse_not_finite
 from src.runs.network_file import load_network, read_network_file, rebuild
 from src.runs.record import Run, read_run
 from src.training.checkpoints import AtomicCheckpoints
@@ -113,7 +114,13 @@ def teacher_from_library(
     described = model | {"weights": None} if content else model  # the file's content, wherever it lies
     digest = f"{zlib.crc32(json.dumps([described, size, content]).encode()):08x}"
     own = read_size(f"teacher.{name}.size", size) if size is not None else None
-    return Teacher(dict(entry), digest, lambda: build_network(model, {}), own, features_only=True)
+
+    def open_library() -> MultiTaskNetwork:
+        network = build_network(model, {})
+        refuse_not_finite(network.state_dict(), Path(str(weights)))
+        return network
+
+    return Teacher(dict(entry), digest, open_library, own, features_only=True)
 
 
 def read_size(key: str, size: Any) -> Size:

@@ -92,7 +92,8 @@ class FiniteWatch:
         found = {name: p.grad for name, p in parameters.items() if p.grad is not None and p.grad.numel()}
         if not found:
             return
-        norms = torch.stack([norm.float() for norm in torch._foreach_norm(list(found.values()), float("inf"))])
+        # the squares of float32 overflow beyond 1e19, and so do those in Adam, which would never move that weight again
+        norms = torch.stack([norm.float() for norm in torch._foreach_norm(list(found.values()))])
         if not scaled:
             self._observe("the gradient of", list(found), norms)
             return

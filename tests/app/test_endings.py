@@ -11,7 +11,7 @@ import torch
 
 import src.training.base
 import src.training.trainer
-from src.app.ending import Noted
+from src.app.outcome import Noted
 from src.tasks.depth import Depth
 from src.training.callbacks.whole_epochs import WholeEpochs
 from src.training.finiteness import FiniteWatch
@@ -84,7 +84,9 @@ def test_a_run_that_is_not_whole_is_partial(
         "trainer.limit_val_batches=0",
         "protocol=mean10",
     } <= {*options}
-    assert bool(read_json(run / "metrics.json")["metrics"]) != bool(unevaluated)
+    metrics = read_json(run / "metrics.json")
+    assert bool(metrics["metrics"]) != bool(unevaluated)
+    assert metrics["protocol"] == ("mean10" if "protocol=mean10" in options else "last")  # no epoch was selected
     refused = trained.call("train", f"resume={run}")  # all of these would end again at once
     assert refused.code == 1
     assert "start a new run" in refused.out
@@ -235,3 +237,13 @@ def test_what_was_noted_survives_in_another_process(tmp_path: Path) -> None:
         "epochs": 2, "planned_epochs": 4, "steps": 9, "left_out": {}, "ended": "diverged",
     }  # fmt: skip
     assert Noted(tmp_path, record).error() == "why"
+
+
+def test_all_processes_end_at_the_same_step(trained: Workspace) -> None:
+    options = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "dataset.batch_size=2", "label=diverged")
+    result = trained.run("train", *TINY, *DEPTH, "optimiser.lr=1e30", *options)
+    assert result.code == 1
+    assert result.out.count("training has diverged: the loss of depth is") == 1
+    assert "Traceback" not in result.out
+    (run,) = [run for run in trained.runs() if read_json(run / "run.json")["label"] == "diverged"]
+    assert read_json(run / "run.json")["status"] == "diverged"

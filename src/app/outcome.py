@@ -108,7 +108,8 @@ def leave_usable(run: Assembled, folder: Path, record: Record, training: Mapping
     """Write the weights and the record of a run that an error or an interrupt ended, and how it can go on."""
     assert run.trainer is not None
     status = status_after(training["ended"])
-    if run.trainer.global_step > 0:  # else this process has neither trained nor restored, and may hide better weights
+    # else this process has neither trained nor restored, and may hide better weights
+    if status == "diverged" or run.trainer.global_step > 0:
         _save_good_weights(run, folder, record, last_epoch=status == "diverged")
     noted = {key: value for key, value in [("error", Noted(folder, record).error())] if value}
     write_record(folder, record, status=status, training=dict(training), **noted)
