@@ -53,13 +53,18 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
         job.directory = str(folder)
         if same and same.finished:
             print(f"already trained: {title(config)} -> {folder}")
-            job.outcome = "already trained"
-            return objective_of(same, invocation.config.objective)
+            job.outcome, job.objective = "already trained", objective_of(same, invocation.config.objective)
+            return job.objective
         if same:
             config, values = saved_configuration(same, invocation)
             run = assemble(config, values, invocation.overrides, folder, group=_sweep())
-        _train(run, config, values, folder)
-    return objective_of(read_run(folder), invocation.config.objective)
+        try:
+            _train(run, config, values, folder)
+        finally:
+            if (folder / "run.json").exists() and (status := read_run(folder).record["status"]) != "running":
+                job.outcome = status
+    job.objective = objective_of(read_run(folder), invocation.config.objective)
+    return job.objective
 
 
 def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: Path) -> None:

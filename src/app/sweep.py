@@ -20,20 +20,24 @@ from src.runs.directory import is_first_process
 
 FOLDER = "MTL_DISTILLATION_SWEEP"
 """The environment variable by which the jobs of a sweep know its folder."""
-SUCCESS = ("finished", "already trained")
+SUCCESS = ("finished", "partial", "already trained")
 GRACE = 30.0
 """Seconds in which jobs that are interrupted may save."""
 
 
 @dataclass
 class Job:
-    """A job and what became of it: not started, running, finished, already trained, failed, interrupted or lost."""
+    """A job and what became of it.
+
+    ``outcome``: not started, running, finished, partial, already trained, failed, diverged, interrupted or lost.
+    """
 
     number: int
     overrides: list[str]
     outcome: str = "running"
     directory: str | None = None
     error: str | None = None
+    objective: float | None = None
     seconds: float = 0.0
     process: int = field(default_factory=os.getpid)
     host: str = field(default_factory=socket.gethostname)
@@ -101,8 +105,7 @@ class Sweep:
                 job.outcome = "lost"
         if not jobs:
             return jobs
-        rows = [(str(j.number + 1), j.outcome, " ".join(varying(j, jobs)) or "-", j.directory or "-") for j in jobs]
-        print(table(("job", "outcome", "overrides", "directory"), rows), flush=True)
+        print(_table(jobs), flush=True)
         for job in jobs:
             if job.error:
                 lines = job.error.splitlines()
@@ -126,6 +129,20 @@ class Sweep:
             idle.add(".submitit")  # logs, which are of use where something has failed
         if self.folder.is_dir() and {path.name for path in self.folder.iterdir()} <= idle:
             shutil.rmtree(self.folder)
+
+
+def _table(jobs: list[Job]) -> str:
+    """Lay out the jobs, with their objectives where there are any."""
+    columns = {
+        "job": [str(job.number + 1) for job in jobs],
+        "outcome": [job.outcome for job in jobs],
+        "objective": ["-" if job.objective is None else f"{job.objective:.5g}" for job in jobs],
+        "overrides": [" ".join(varying(job, jobs)) or "-" for job in jobs],
+        "directory": [job.directory or "-" for job in jobs],
+    }
+    if all(job.objective is None for job in jobs):
+        del columns["objective"]
+    return table(list(columns), list(zip(*columns.values(), strict=True)))
 
 
 def varying(job: Job, others: list[Job]) -> list[str]:

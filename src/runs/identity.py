@@ -13,6 +13,8 @@ from src.foundation.part_options import TARGET, slots_of
 from src.foundation.registry import REGISTRIES
 
 Configuration = dict[str, Any]
+EXACT = 2**53
+"""Below it floating-point numbers tell all whole ones apart."""
 
 METHOD = ("distillation", "adaptor", "distance", "loss_weights", "teacher")
 """Groups by which the methods of one setting differ."""
@@ -151,4 +153,5 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | Collection) and not isinstance(value, str):
         return [_plain(inner) for inner in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+    return int(value) if whole else value
