@@ -14,7 +14,7 @@ from tests.data.nyuv2.data import write_pictures
 CONF = REPOSITORY / "conf"
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 OPTIONS = sorted(
-    f"{file.parent.name}={file.stem}"
+    f"{'logger' if file.parent.name == 'tracker' else file.parent.name}={file.stem}"
     for file in CONF.glob("*/*.yaml")
     if file.parent.name not in ("stage", "experiment", "task", "debug", "preset")
 )
