@@ -48,8 +48,8 @@ def median_frequency_weights(pixels: Tensor, pixels_of_images: Tensor) -> Tensor
     Returns:
         float32 (classes); 0 for classes without a pixel, which the median leaves out.
     """
-    frequency = (pixels.double() / pixels_of_images).cpu()
-    present = pixels.cpu() > 0
+    counts, labelled = pixels.cpu().double(), pixels_of_images.cpu()
+    frequency, present = counts / labelled, counts > 0
     # the mean of the two middle ones of an even number
     median = frequency[present].quantile(0.5) if present.any() else frequency.new_zeros(())
     return torch.where(present, median / frequency, 0.0).float().to(pixels.device)

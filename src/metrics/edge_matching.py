@@ -38,8 +38,8 @@ class EdgeMatcher:
         self._numbers = np.full(padded.size, self._trues, dtype=np.int32)
         self._numbers[places] = np.arange(self._trues)
         # the true pixels within the tolerance of each pixel
-        near = (places[:, None] + self._offsets).ravel()
-        numbers = np.repeat(np.arange(self._trues), len(self._offsets))
+        near = (places[:, None] + self._offsets).astype(np.int32).ravel()
+        numbers = np.repeat(np.arange(self._trues, dtype=np.int32), len(self._offsets))
         shape = (padded.size, self._trues)
         self._neighbours = csr_matrix((np.ones(len(near), dtype=bool), (near, numbers)), shape=shape)
         self._near = np.diff(self._neighbours.indptr) > 0

@@ -36,7 +36,8 @@ class EdgeScores(SplitMetric):
     predictions are not suppressed to their maxima (papers on edges alone do so beforehand). What can differ: the
     matching (see ``EdgeMatcher``), and predictions, which are not rounded to 8 bits. One annotation for an image.
 
-    Counts only, of a size that no image changes; computed on the processor, from copies. No true edge gives NaN.
+    Counts only, of a size that no image changes; computed on the processor, from copies: 1 to 2 s for an image of
+    448 x 576 pixels with 99 thresholds, on one core. No true edge gives NaN.
 
     Args:
         max_distance: tolerance in diagonals of the image.
