@@ -19,6 +19,7 @@ NYUD_DISTANCE = 0.011
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 THRESHOLDS = tuple(np.linspace(0.01, 0.99, 99).tolist())
+"""Those of the BSDS500 benchmark and of SEISM."""
 
 
 class EdgeScores(SplitMetric):

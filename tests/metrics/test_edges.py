@@ -162,6 +162,15 @@ def test_perfect_and_nothing() -> None:
     assert np.isnan(list(nothing.values())).all()
 
 
+def test_a_prediction_at_the_threshold_is_an_edge() -> None:
+    true = torch.zeros(1, 1, 20, 20)
+    true[..., 10] = 1
+    for threshold in (0.1, 0.3, 0.7):
+        guess = true * torch.tensor(threshold)
+        assert measure(EdgeScores(thresholds=(threshold,)), (guess, true), 1)["ods_f"] == 1
+        assert measure(EdgeScores(thresholds=(threshold,)), (guess * 0.999, true), 1)["ods_f"] == 0
+
+
 def test_far_edges_do_not_match() -> None:
     true, guess = torch.zeros(2, 1, 30, 40), torch.zeros(2, 1, 30, 40)
     true[..., 10], guess[..., 12] = 1, 1
