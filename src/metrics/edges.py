@@ -33,7 +33,7 @@ class EdgeScores(SplitMetric):
     the lowest of several, and so the lowest of all in an image without a true edge.
 
     As SEISM, with which papers on PASCAL-Context and NYUD-v2 measure: F is that of one of the thresholds (the BSDS500
-    code interpolates precision and recall between them, and can be some 1e-4 higher), true edges are not thinned, and
+    code interpolates precision and recall between them, and can be a little higher), true edges are not thinned, and
     predictions are not suppressed to their maxima (papers on edges alone do so beforehand). What can differ: the
     matching (see ``EdgeMatcher``), and predictions, which are not rounded to 8 bits. One annotation for an image.
 
