@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
 
 Bools = NDArray[np.bool_]
-Places = NDArray[np.int32]
+Places = NDArray[np.int64]
 
 
 class EdgeMatcher:
@@ -32,64 +32,66 @@ class EdgeMatcher:
         self._reach = reach
         self._trues = int(np.count_nonzero(target))
         padded = self._pad(target)
-        # in the order of the map, so that the indices of each row of the graph are sorted
-        self._offsets = (y * padded.shape[1] + x)[disc]
-        self._nearest_first = np.argsort(square[disc], kind="stable")
+        self._offsets = (y * padded.shape[1] + x)[disc][np.argsort(square[disc], kind="stable")]
         places = np.flatnonzero(padded)
         # the number of a true pixel, and one more elsewhere
         self._numbers = np.full(padded.size, self._trues, dtype=np.int32)
         self._numbers[places] = np.arange(self._trues)
-        self._near = np.zeros(padded.size, dtype=bool)
-        self._near[places[:, None] + self._offsets] = True
+        # the true pixels within the tolerance of each pixel
+        near = (places[:, None] + self._offsets).astype(np.int32).ravel()
+        numbers = np.repeat(np.arange(self._trues, dtype=np.int32), len(self._offsets))
+        shape = (padded.size, self._trues)
+        self._neighbours = csr_matrix((np.ones(len(near), dtype=bool), (near, numbers)), shape=shape)
+        self._near = np.diff(self._neighbours.indptr) > 0
 
     def count(self, predicted: Bools) -> int:
         """Count the matched pixels of predicted edges (H, W)."""
         places = np.flatnonzero(self._pad(predicted).ravel() & self._near)
-        neighbours = self._numbers[places[:, None] + self._offsets]
-        partners = self._match_nearest(neighbours)
+        partners = self._match_nearest(places)
         alone = int(np.count_nonzero(partners == self._trues))
-        return len(places) - alone + (self._augment(neighbours, partners) if alone else 0)
+        return len(places) - alone + (self._augment(places, partners) if alone else 0)
 
     def _pad(self, edges: Bools) -> Bools:
         return np.pad(edges, self._reach)
 
-    def _match_nearest(self, neighbours: Places) -> Places:
+    def _match_nearest(self, places: Places) -> Places:
         """Match greedily, in the order of distance: a maximal, not yet a maximum matching.
 
         Args:
-            neighbours: numbers of true pixels (predicted pixels, offsets).
+            places: predicted pixels (P), in the flat padded map.
 
         Returns:
-            The number of each predicted pixel's partner, or that of no pixel.
+            The number of each one's partner (P), or that of no pixel.
         """
-        partners = np.full(len(neighbours), self._trues, dtype=np.int32)
+        partners = np.full(len(places), self._trues)
         free = np.arange(self._trues + 1) < self._trues
-        alone = np.arange(len(neighbours))
-        for offset in self._nearest_first:
+        alone = np.arange(len(places))
+        for offset in self._offsets:
             # at one offset no two predicted pixels have the same neighbour
-            candidates = neighbours[alone, offset]
+            candidates = self._numbers[places[alone] + offset]
             accepted = free[candidates]
             partners[alone[accepted]] = candidates[accepted]
             free[candidates[accepted]] = False
             alone = alone[~accepted]
         return partners
 
-    def _augment(self, neighbours: Places, partners: Places) -> int:
+    def _augment(self, places: Places, partners: Places) -> int:
         """Count the pairs that a matching lacks to a maximum: a maximum flow from lone predicted to lone true pixels.
 
         The flow leaves a predicted pixel for a true one that is not its partner, and a true one for its partner, or
         for the sink if it is alone.
         """
-        predicted = len(neighbours)
+        predicted = len(places)
         source = predicted + self._trues
         sink = source + 1
-        edges = (neighbours < self._trues) & (neighbours != partners[:, None])
-        paired = np.flatnonzero(partners < self._trues)
-        onwards = np.full(self._trues, sink, dtype=np.int32)
+        neighbours = self._neighbours[places]
+        lengths = np.diff(neighbours.indptr)
+        others = neighbours.indices[neighbours.indices != np.repeat(partners, lengths)]
+        paired, alone = np.flatnonzero(partners < self._trues), np.flatnonzero(partners == self._trues)
+        lengths[paired] -= 1
+        onwards = np.full(self._trues, sink)
         onwards[partners[paired]] = paired
-        starts = np.flatnonzero(partners == self._trues)
-        ends = np.concatenate([neighbours[edges] + predicted, onwards, starts]).astype(np.int32)
-        lengths = np.concatenate([np.count_nonzero(edges, axis=1), np.ones(self._trues, dtype=int), [len(starts), 0]])
-        rows = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        ends = np.concatenate([others + predicted, onwards, alone]).astype(np.int32)
+        rows = np.cumsum(np.concatenate([[0], lengths, np.ones(self._trues, dtype=int), [len(alone), 0]]))
         graph = csr_matrix((np.ones(len(ends), dtype=np.int32), ends, rows), shape=(sink + 1, sink + 1))
         return int(maximum_flow(graph, source, sink, method="dinic").flow_value)

@@ -19,6 +19,7 @@ NYUD_DISTANCE = 0.011
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 THRESHOLDS = tuple(np.linspace(0.01, 0.99, 99).tolist())
+"""Those of the BSDS500 benchmark and of SEISM."""
 
 
 class EdgeScores(SplitMetric):
@@ -32,11 +33,12 @@ class EdgeScores(SplitMetric):
     the lowest of several, and so the lowest of all in an image without a true edge.
 
     As SEISM, with which papers on PASCAL-Context and NYUD-v2 measure: F is that of one of the thresholds (the BSDS500
-    code interpolates precision and recall between them, and can be some 1e-4 higher), true edges are not thinned, and
+    code interpolates precision and recall between them, and can be a little higher), true edges are not thinned, and
     predictions are not suppressed to their maxima (papers on edges alone do so beforehand). What can differ: the
     matching (see ``EdgeMatcher``), and predictions, which are not rounded to 8 bits. One annotation for an image.
 
-    Counts only, of a size that no image changes; computed on the processor, from copies. No true edge gives NaN.
+    Counts only, of a size that no image changes; computed on the processor, from copies: 1 to 2 s for an image of
+    448 x 576 pixels with 99 thresholds, on one core. No true edge gives NaN.
 
     Args:
         max_distance: tolerance in diagonals of the image.

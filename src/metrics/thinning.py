@@ -23,16 +23,19 @@ def thin(binary: NDArray[np.bool_]) -> NDArray[np.bool_]:
     pixels, and a neighbour is a slice.
     """
     words = _pack(binary)
-    inner = words[1:-1, 1:-1]
+    stride = words.shape[1]
+    flat = words.ravel()
+    # from the first pixel to the last, with the empty borders left and right between them
+    inner = flat[stride + 1 : -stride - 1]
     unchanged = 0
     first_pass = True
     while unchanged < 2:
         _fill_borders(words)
-        deleted = inner & _deletable(words, first_pass)
+        deleted = inner & _deletable(flat, stride, first_pass)
         unchanged = 0 if deleted.any() else unchanged + 1
         inner ^= deleted
         first_pass = not first_pass
-    return _unpack(inner, binary.shape)
+    return _unpack(words[1:-1, 1:-1], binary.shape)
 
 
 def _pack(binary: NDArray[np.bool_]) -> Words:
@@ -60,11 +63,11 @@ def _fill_borders(words: Words) -> None:
     words[-1] = words[1] >> ONE
 
 
-def _deletable(words: Words, first_pass: bool) -> Words:
+def _deletable(flat: Words, stride: int, first_pass: bool) -> Words:
     """Return which pixels the pass may delete; x1 to x8 are the neighbours from east on, counterclockwise."""
-    up, level, down = words[:-2], words[1:-1], words[2:]
-    x1, x2, x3, x4 = level[:, 2:], up[:, 2:], up[:, 1:-1], up[:, :-2]
-    x5, x6, x7, x8 = level[:, :-2], down[:, :-2], down[:, 1:-1], down[:, 2:]
+    offsets = (1, 1 - stride, -stride, -stride - 1, -1, stride - 1, stride, stride + 1)
+    first, last = stride + 1, len(flat) - stride - 1
+    x1, x2, x3, x4, x5, x6, x7, x8 = (flat[first + offset : last + offset] for offset in offsets)
     x23, x45, x67, x81 = x2 | x3, x4 | x5, x6 | x7, x8 | x1
     # G1: there is one way out of the component's background, 0 at x1, x3, x5 or x7 followed by a 1
     c1, c2, c3, c4 = x23 & ~x1, x45 & ~x3, x67 & ~x5, x81 & ~x7
