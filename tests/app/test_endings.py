@@ -16,6 +16,7 @@ from src.tasks.depth import Depth
 from src.training.callbacks.whole_epochs import WholeEpochs
 from src.training.finiteness import FiniteWatch
 from tests.conftest import TINY, Workspace, read_json
+from tests.reporting.written_runs import write_run
 
 DEPTH = ("stage=teacher", "task=depth", "pictures.count=0")
 BEST = ("protocol=best", "dataset.validation=holdout")
@@ -230,13 +231,14 @@ def test_a_metric_without_a_value_is_null_and_told(workspace: Workspace) -> None
 
 def test_what_was_noted_survives_in_another_process(tmp_path: Path) -> None:
     """Spawned processes note into the same record, which the first one reads."""
-    record = {"epochs": 4}
-    Noted(tmp_path, record)({"epochs": 2, "steps": 9})
-    Noted(tmp_path, record)({"ended": "diverged"}, ValueError("why"))
-    assert Noted(tmp_path, record).training() == {
-        "epochs": 2, "planned_epochs": 4, "steps": 9, "left_out": {}, "ended": "diverged",
+    run = write_run(tmp_path, "run", {})
+    record = read_json(run / "run.json")
+    Noted(run, record)({"epochs": 2, "steps": 9})
+    Noted(run, record)({"ended": "diverged"}, ValueError("why"))
+    assert Noted(run, record).training() == {
+        "epochs": 2, "planned_epochs": record["epochs"], "steps": 9, "left_out": {}, "ended": "diverged",
     }  # fmt: skip
-    assert Noted(tmp_path, record).error() == "why"
+    assert Noted(run, record).error() == "why"
 
 
 def test_all_processes_end_at_the_same_step(trained: Workspace) -> None:

@@ -27,7 +27,8 @@ FAULTS: dict[str, Callable[[Tensor], Tensor]] = {
 def teacher(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the teacher of depth."""
     runs = Workspace(trained_root, str).runs()
-    run = next(run for run in runs if read_json(run / "run.json")["task"] == "depth")
+    pictured = [run for run in runs if (run / "weights.pt").exists() and list(run.rglob("*.png"))]
+    run = next(run for run in pictured if read_json(run / "run.json")["task"] == "depth")
     return Path(shutil.copytree(run, tmp_path_factory.mktemp("teacher") / "run"))
 
 
