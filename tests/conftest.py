@@ -82,6 +82,12 @@ class Workspace:
         """List all run directories."""
         return sorted(file.parent for file in (self.root / "runs").rglob("run.json"))
 
+    def teacher(self, task: str) -> Path:
+        """Return the first whole teacher of ``task``; other tests may have added later ones."""
+        records = {run: read_json(run / "run.json") for run in self.runs()}
+        whole = [run for run, r in records.items() if r["task"] == task and r["status"] == "finished"]
+        return min(whole, key=lambda run: str(records[run]["started"]))
+
     def start(self, module: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own."""
         return subprocess.Popen(

@@ -20,7 +20,7 @@ def losses(run: Path) -> dict[str, float]:
 
 
 def test_a_run_directory_holds_all_that_a_result_needs(trained: Workspace) -> None:
-    teacher = next(run for run in trained.runs() if read_json(run / "run.json")["task"] == "depth")
+    teacher = trained.teacher("depth")
     about = read_json(teacher / "run.json")
     assert about["status"] == "finished"
     assert about["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]

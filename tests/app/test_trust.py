@@ -46,7 +46,7 @@ def evil(run: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None]) ->
 
 
 def teacher(trained: Workspace) -> Path:
-    return next(run for run in trained.runs() if read_json(run / "run.json").get("task") == "depth")
+    return trained.teacher("depth")
 
 
 @pytest.mark.parametrize("place", ["model", "task", "option"])

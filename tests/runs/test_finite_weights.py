@@ -14,7 +14,7 @@ from torch import Tensor
 from src.foundation.errors import UserError
 from src.foundation.files import write_json
 from src.runs.network_file import load_network, save_network
-from tests.conftest import TINY, Workspace, read_json
+from tests.conftest import TINY, Workspace
 
 FAULTS: dict[str, Callable[[Tensor], Tensor]] = {
     "NaN": lambda weight: weight.index_fill(0, torch.tensor([0]), torch.nan),
@@ -26,10 +26,9 @@ FAULTS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.fixture(scope="module")
 def teacher(trained_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the teacher of depth."""
-    runs = Workspace(trained_root, str).runs()
-    pictured = [run for run in runs if (run / "weights.pt").exists() and list(run.rglob("*.png"))]
-    run = next(run for run in pictured if read_json(run / "run.json")["task"] == "depth")
-    return Path(shutil.copytree(run, tmp_path_factory.mktemp("teacher") / "run"))
+    return Path(
+        shutil.copytree(Workspace(trained_root, str).teacher("depth"), tmp_path_factory.mktemp("teacher") / "run")
+    )
 
 
 def spoiled(path: Path, fault: str) -> str:
