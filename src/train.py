@@ -51,7 +51,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
             claims.enter_context(only_trainer(folder))
         folder = same.path if same else folder
         job.directory = str(folder)
-        if same and same.finished:
+        if same and not same.resumable:
             print(f"already trained: {title(config)} -> {folder}")
             job.outcome, job.objective = "already trained", objective_of(same, invocation.config.objective)
             return job.objective

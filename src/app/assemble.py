@@ -103,7 +103,7 @@ def assemble(
     trainer = _trainer(config, values, folder, group) if folder else None
     return Assembled(
         tasks, data, network, dict(teachers), distillation, module, trainer, dataset, configuration,
-        run_digest(configuration, digests),
+        run_digest(configuration, digests, values["trainer"]),
     )  # fmt: skip
 
 

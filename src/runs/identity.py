@@ -30,6 +30,8 @@ OF_TRAINER_NOT_DECISIVE = (
     "use_distributed_sampler", "deterministic", "benchmark", "detect_anomaly", "profiler",
 )  # fmt: skip
 """Precision and processes enter as they turn out; what ends a run early makes no whole run."""
+LIMITS = {"max_steps": -1, "fast_dev_run": False, "limit_test_batches": None}
+"""Limits that whole runs do not meet, and their values where there are none."""
 OF_SELECTION = ("check_val_every_n_epoch", "limit_val_batches")
 """Decisive where weights or metrics are chosen by validation."""
 
@@ -81,9 +83,19 @@ def digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def run_digest(configuration: Mapping[str, Any], teachers: Mapping[str, str]) -> str:
-    """Hash what decides a run's outcome: its configuration, and its teachers by their own digests, however chosen."""
-    return digest([{key: value for key, value in configuration.items() if key != "teacher"}, dict(teachers)])
+def run_digest(
+    configuration: Mapping[str, Any], teachers: Mapping[str, str], trainer: Mapping[str, Any] | None = None
+) -> str:
+    """Hash what decides a run's outcome.
+
+    Args:
+        configuration: the canonical one.
+        teachers: their own digests, however they were chosen.
+        trainer: its arguments, of which those count that may end a run before it is whole.
+    """
+    own = {key: value for key, value in configuration.items() if key != "teacher"}
+    limits = {key: value for key, value in (trainer or {}).items() if key in LIMITS and value != LIMITS[key]}
+    return digest([own, dict(teachers), *([limits] if limits else [])])
 
 
 def setting_of(configuration: Mapping[str, Any]) -> Configuration:

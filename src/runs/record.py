@@ -49,6 +49,13 @@ class Run:
         """Whether the run is whole: it has finished all that it was to train on all of the data."""
         return self.record.get("status") == "finished"
 
+    @property
+    def resumable(self) -> bool:
+        """Whether there is something left to train: what ended it was no limit that would end it again."""
+        ended = str((self.record.get("training") or {}).get("ended"))
+        partial = self.record.get("status") == "partial"
+        return not self.finished and (not partial or ended == "max_time" or ended.startswith("stopped"))
+
     @cached_property
     def configuration(self) -> Configuration:
         """The canonical configuration that decided what was trained; of a run of an earlier version, from config.yaml.

@@ -13,7 +13,7 @@ CONTINUED = "MTL_DISTILLATION_CONTINUED"
 
 
 def claim(root: Path, digest: str, claims: ExitStack) -> Run | None:
-    """Return the run below ``root`` that has finished with this digest, or one to continue; None where there is none.
+    """Return the run below ``root`` that has ended with this digest, or one to continue; None where there is none.
 
     What another process is training just now is waited for.
 
@@ -26,7 +26,7 @@ def claim(root: Path, digest: str, claims: ExitStack) -> Run | None:
         return read_run(Path(os.environ[CONTINUED]))
     while True:
         same = [run for run in find_runs(root) if run.digest == digest]
-        if done := next((run for run in same if run.finished), None):
+        if done := next((run for run in same if not run.resumable), None):
             return done
         begun = [run for run in same if (run.path / "config.yaml").exists()]
         if not begun or directory.is_one_of_several():  # which could not agree on the run
@@ -34,7 +34,7 @@ def claim(root: Path, digest: str, claims: ExitStack) -> Run | None:
         with ExitStack() as held:
             held.enter_context(only_trainer(begun[-1].path, wait=True))
             run = read_run(begun[-1].path)
-            if not run.finished:
+            if run.resumable:
                 claims.push(held.pop_all())
                 claims.callback(os.environ.pop, CONTINUED, None)
                 os.environ[CONTINUED] = str(run.path.absolute())

@@ -240,6 +240,18 @@ def test_a_debug_teacher_serves_no_real_student(workspace: Workspace) -> None:
     workspace.train("stage=student", "debug=batch")
 
 
+def test_reuse_takes_no_trial_for_a_whole_run_and_repeats_none(workspace: Workspace) -> None:
+    teacher = ("stage=teacher", "task=depth", "pictures.count=0", "reuse=true")
+    trial = workspace.train(*teacher, "trainer.max_steps=1")
+    assert read_json(trial / "run.json")["status"] == "partial"
+    assert (
+        f"already trained: teacher of depth; rooms, small, seed 0 -> {trial}"
+        in workspace.call("train", *TINY, *teacher, "trainer.max_steps=1").out
+    )
+    whole = workspace.train(*teacher)
+    assert read_json(whole / "run.json")["status"] == "finished"
+
+
 def test_reuse_looks_at_teachers_and_values(trained: Workspace) -> None:
     run = trained.train("stage=student", "label=reuse")
     first = read_json(run / "run.json")["teachers"]["depth"]

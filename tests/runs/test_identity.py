@@ -68,6 +68,14 @@ def test_a_held_out_share_counts_where_something_is_held_out() -> None:
     assert not same(["trainer.check_val_every_n_epoch=1"], held_out)
 
 
+def test_limits_count_for_the_run_but_not_for_its_configuration() -> None:
+    whole = configuration()
+    for limit in ({"max_steps": 3}, {"fast_dev_run": True}, {"limit_test_batches": 1}):
+        assert run_digest(whole, {}, limit) != run_digest(whole, {}, {"max_steps": -1, "fast_dev_run": False})
+    assert configuration("trainer.max_steps=3") == whole
+    assert run_digest(whole, {}, {"max_time": "00:01:00:00"}) == run_digest(whole, {})
+
+
 def test_teachers_count_by_their_own_digests() -> None:
     own = configuration()
     assert len({run_digest(own, teachers) for teachers in ({}, {"depth": "a"}, {"depth": "b"}, {"normal": "a"})}) == 4
