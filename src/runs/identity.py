@@ -7,15 +7,26 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from src.data.store.manifest import Manifest
+from src.data.transforms.base import AUGMENTATIONS
+from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.base import REGIMES
+from src.distillation.distances.base import DISTANCES
 from src.foundation.errors import UserError
 from src.foundation.part_options import TARGET, slots_of
 from src.foundation.registry import REGISTRIES
+from src.loss_weights.base import LOSS_WEIGHTS
+from src.models.base import MODELS
+from src.tasks.base import TASKS
+from src.training.optimisers import OPTIMISERS
+from src.training.schedules import SCHEDULES
 
 Configuration = dict[str, Any]
 EXACT = 2**53
 """Below it floating-point numbers tell all whole ones apart."""
 
+PARTS = (TASKS, MODELS, REGIMES, ADAPTORS, DISTANCES, LOSS_WEIGHTS, OPTIMISERS, SCHEDULES, AUGMENTATIONS)
+"""The kinds of parts whose options are filled in where a configuration leaves them out."""
+KINDS = {registry.kind for registry in PARTS}
 METHOD = ("distillation", "adaptor", "distance", "loss_weights", "teacher")
 """Groups by which the methods of one setting differ."""
 NOT_DECISIVE = (
@@ -144,7 +155,7 @@ def dataset_identity(dataset: Mapping[str, Any], manifest: Manifest) -> dict[str
 
 def _filled(kind: str, config: Any) -> Any:
     """Set the options that a part's configuration leaves out to their defaults; anything else stays as it is."""
-    registry = REGISTRIES.get(kind)
+    registry = REGISTRIES[kind] if kind in KINDS else None
     if registry is None or not isinstance(config, Mapping) or TARGET not in config:
         return config
     try:
