@@ -17,7 +17,7 @@ from src.benchmarking.measure import Effort, Plan, measure
 from src.benchmarking.subject import Setting, composed_training, overrides_of
 from src.benchmarking.tables import markdown, page, ratios, rich_table
 from src.foundation.files import write_atomically, write_json
-from src.runs.record import describe_environment
+from src.runs.starts import describe_environment
 
 
 def benchmark(invocation: Invocation[BenchmarkConfig]) -> None:

@@ -26,8 +26,9 @@ from src.foundation.errors import UserError
 from src.foundation.files import write_atomically, write_json
 from src.runs import directory
 from src.runs.lock import only_trainer
-from src.runs.record import begin_start, read_run, write_record
+from src.runs.record import read_run, write_record
 from src.runs.reuse import claim
+from src.runs.starts import begin_start
 from src.training.checkpoints import checkpoint_to_resume
 
 CHOSEN_AT_FIRST = ("configuration", "changed", "teacher_differences")

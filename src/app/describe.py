@@ -8,7 +8,7 @@ from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
 from src.foundation.part_options import TARGET
 from src.runs.identity import canonical, differences, flattened
-from src.runs.record import describe_environment
+from src.runs.starts import describe_environment
 
 CHOSEN = ("model", "distillation", "adaptor", "distance", "loss_weights", "optimiser", "schedule", "augmentation")
 """Groups whose chosen option has a name in the record."""

@@ -15,7 +15,8 @@ from src.app.outcome import Noted, Record, closing_line, leave_usable, status_af
 from src.app.termination import TERMINATED
 from src.foundation.files import write_json
 from src.runs.network_file import save_network
-from src.runs.record import end_start, write_record
+from src.runs.record import write_record
+from src.runs.starts import end_start
 from src.training.callbacks.extent import Extent, name_of
 from src.training.finiteness import DivergenceError
 from src.training.history import read_history
