@@ -133,7 +133,7 @@ def test_what_another_process_trains_is_waited_for_and_not_resumed_beside_it(
     assert refused.code == 1
     assert "is being trained by another process" in refused.out
     assert waited.code == 0, waited.out
-    assert f"waiting for another process that trains the same in {run}" in waited.out
+    assert f"waiting for another process, by which {run} is being trained" in waited.out
     assert workspace.runs() == [run]
     assert read_json(run / "run.json")["status"] == "finished"
 

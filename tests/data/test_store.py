@@ -252,7 +252,7 @@ def test_of_processes_that_start_together_one_packs_and_all_can_read(
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(set(source.log.read_text().split())) == 1
     assert contents(root) == contents(store.root)
-    assert f"waiting for another process to finish {root}" in capfd.readouterr().out
+    assert f"waiting for another process, by which {root} is being prepared" in capfd.readouterr().out
 
 
 def test_a_store_is_replaced_whole_and_open_maps_survive(store: PackedStore) -> None:
