@@ -11,6 +11,7 @@ from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
 from src.foundation.part_options import TARGET, slots_of
 from src.foundation.registry import REGISTRIES
+from src.runs.former_names import NO_AUGMENTATION
 
 Configuration = dict[str, Any]
 
@@ -57,6 +58,7 @@ def decisive(
     if processes == 1:
         trainer.pop("sync_batchnorm", None)
     kept |= {"stage": values["stage"]["name"], "tasks": dict(tasks), "dataset": dataset | dict(data)}
+    kept["augmentation"] = values.get("augmentation")
     kept["trainer"] = trainer | {"precision": precision, "processes": processes}
     if values.get("labels", "full") != "full":
         kept["supervised_tasks"] = sorted(values["tasks"])
@@ -70,8 +72,24 @@ def canonical(configuration: Mapping[str, Any]) -> Configuration:
     filled = {key: _filled(key, value) for key, value in configuration.items()}
     if isinstance(filled.get("tasks"), Mapping):
         filled["tasks"] = {name: _filled("task", task) for name, task in filled["tasks"].items()}
+    if "augmentation" in filled:
+        transforms = [_filled("transform", each) for each in transforms_of(filled["augmentation"])]
+        filled["augmentation"] = transforms[0] if len(transforms) == 1 else transforms or NO_AUGMENTATION
     plain: Configuration = _plain(filled)
     return plain
+
+
+def transforms_of(augmentation: Any) -> list[Configuration]:
+    """List the transforms of an augmentation in order: of a configuration by name, or of a canonical one.
+
+    A canonical one is a list, as the order of transforms decides what is trained, which that of keys does not; a single
+    transform is its own configuration, and none are NO_AUGMENTATION, as before there were several.
+    """
+    if not augmentation or augmentation == NO_AUGMENTATION:
+        return []
+    if isinstance(augmentation, Mapping):
+        return [dict(augmentation)] if TARGET in augmentation else list(augmentation.values())
+    return list(augmentation)
 
 
 def digest(values: Any) -> str:
