@@ -98,9 +98,9 @@ def _unknown_options(override: Override) -> Iterator[UserError]:
     chosen = override.value()
     values = list(override.sweep_iterator()) if override.is_sweep_override() else [chosen]
     for value in values:
-        twice = [str(name) for name in value if value.count(name) > 1] if isinstance(value, list) else []
-        if twice:
-            once = ",".join(dict.fromkeys(map(str, value)))
+        names = [str(name) for name in value] if isinstance(value, list) else []
+        if twice := [name for name in names if names.count(name) > 1]:
+            once = ",".join(dict.fromkeys(names))
             yield UserError(f"{group} has {twice[0]} twice", "each option has one place", f"{group}=[{once}]")
         for name in value if isinstance(value, list) else [value]:
             text = str(getattr(name, "text", name))

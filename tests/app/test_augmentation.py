@@ -120,6 +120,7 @@ def test_a_mistake_is_told(trained: Workspace, options: tuple[str, ...], words: 
 def test_transforms_of_a_folder_of_ones_own_are_chained_and_checked(trained: Workspace, tmp_path: Path) -> None:
     (tmp_path / "transform").mkdir()
     (tmp_path / "transform" / "grainy.yaml").write_text("_target_: noise\nstd: [0.1, 0.2]\n")
+    (tmp_path / "transform" / "again.yaml").write_text("_target_: scale_flip\nflip: 0.5\n")
     result = trained.call("check", "--config-dir", str(tmp_path), "transform=grainy")
     assert result.code == 0, result.out
     before = trained.runs()
@@ -128,3 +129,7 @@ def test_transforms_of_a_folder_of_ones_own_are_chained_and_checked(trained: Wor
     assert result.code == 0, result.out
     (run,) = set(trained.runs()) - set(before)
     assert read_json(run / "run.json")["names"]["augmentation"] == ["grainy", "flip"]
+    options = (*TINY, "stage=student", "teacher_cache=1", "augmentation=[flip,again]")
+    result = trained.call("train", "--config-dir", str(tmp_path), *options)
+    assert result.code == 1
+    assert "an image has 4 views" in result.out
