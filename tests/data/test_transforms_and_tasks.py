@@ -56,10 +56,13 @@ def test_a_target_has_the_values_of_the_pixels_it_comes_from(transform: tuple[st
         out = transformed(batch | maps, {task.name: task, **following})
         for i in range(len(batch["image"])):
             row, column = out["row"][i, 0].long(), out["column"][i, 0].long()
+            nearer = out["zoom"][i, :1, 0, 0]
+            for axis, place in ((0, row), (1, column)):
+                assert abs(int(place.max() - place.min()) - (place.shape[axis] - 1) * float(nearer)) <= 1
             target = batch[task.name][i : i + 1]
             if mirrored := bool(column[0, 0] > column[0, -1]):
                 target, column = task.hflip(target), column.shape[-1] - 1 - column
-            expected = task.rescale(target[..., row, column], 1 / out["zoom"][i, :1, 0, 0])
+            expected = task.rescale(target[..., row, column], 1 / nearer)
             torch.testing.assert_close(out[task.name][i : i + 1], expected, rtol=1e-5, atol=1e-6)
             moved |= mirrored or not torch.equal(out["row"][i], maps["row"][i])
     assert moved == (name in GEOMETRIC)
