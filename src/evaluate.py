@@ -12,7 +12,6 @@ from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.commands import EvaluateConfig
 from src.data.loading.module import DenseDataModule, open_store
-from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.foundation.files import write_json
 from src.foundation.hardware import best_device
@@ -26,7 +25,7 @@ def evaluate(invocation: Invocation[EvaluateConfig]) -> None:
     if not config.store:
         raise UserError("no store is named", "the data to evaluate on is needed", "store=data/rooms-64x96")
     size = (metadata["dataset"]["size"][0], metadata["dataset"]["size"][1])
-    data = DenseDataModule(open_store(config.store, size), tasks, batch_size=1, augmentation=ScaleFlip())
+    data = DenseDataModule(open_store(config.store, size), tasks, batch_size=1)
     dataset = {"train": data.train_set, "test": data.test_set}[config.split]
     device = best_device()
     network.to(device)

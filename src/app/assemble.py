@@ -16,7 +16,7 @@ from src.data.loading.label_masks import draw_labels
 from src.data.loading.module import DenseDataModule, open_store
 from src.data.sources.base import SOURCES
 from src.data.store.pack import pack_if_missing
-from src.data.transforms.base import AUGMENTATIONS, Augmentation
+from src.data.transforms.base import TRANSFORMS, Transform
 from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.base import REGIMES, Distillation
 from src.distillation.distances.base import DISTANCES
@@ -25,8 +25,9 @@ from src.foundation.errors import UserError
 from src.foundation.hardware import choose_precision, count_processes
 from src.loss_weights.base import LOSS_WEIGHTS
 from src.models.base import MultiTaskNetwork, build_network
+from src.runs.canonical import Configuration
 from src.runs.find_teachers import find_teachers
-from src.runs.identity import Configuration, dataset_identity, decisive, run_digest
+from src.runs.identity import dataset_identity, decisive, run_digest
 from src.runs.network_file import build_tasks
 from src.runs.teacher import Teacher
 from src.runs.teacher_ranking import Student
@@ -88,7 +89,7 @@ def assemble(
     torch.manual_seed(config.seed)
     network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
     network.check_size(config.dataset.size)  # before data are drawn
-    augmentation: Augmentation = AUGMENTATIONS.build(config.augmentation)
+    augmentation: list[Transform] = [TRANSFORMS.build(part) for part in config.augmentation.values()]
     data = _data(config, tasks, augmentation)
     dataset = dataset_identity(values["dataset"], data.store.manifest)
     known = {"content": dataset["content"], "train_images": len(data.train_indices)}
@@ -98,7 +99,7 @@ def assemble(
     if teachers is None:
         teachers = _teachers(config, tasks, dataset, configuration, overrides)
     digests = {name: teacher.digest for name, teacher in teachers.items()}
-    distillation = _distillation(config, network, tasks, teachers, augmentation)
+    distillation = _distillation(config, network, tasks, teachers, data.augmentation.views)
     module = _module(config, network, tasks, distillation)
     trainer = _trainer(config, values, folder, group) if folder else None
     return Assembled(
@@ -134,7 +135,7 @@ def supervision(config: TrainConfig) -> dict[str, Any]:
     return {"supervision": config.labels} | ({} if config.labels == "full" else drawn)
 
 
-def _data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Augmentation) -> DenseDataModule:
+def _data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Sequence[Transform]) -> DenseDataModule:
     """Open the packed store, drawing a procedural dataset that is not there yet, and wrap it."""
     dataset, root = config.dataset, Path(config.dataset.root)
     if dataset.procedural:
@@ -210,7 +211,7 @@ def _distillation(
     network: MultiTaskNetwork,
     tasks: Mapping[str, Task],
     teachers: Mapping[str, Teacher],
-    augmentation: Augmentation,
+    views: int | None,
 ) -> Distillation | None:
     """Build the regime of distillation of a student."""
     if config.stage.name == "teacher":
@@ -230,7 +231,7 @@ def _distillation(
             distance=DISTANCES.bind(config.distance),
             image_size=config.dataset.size,
             seed=config.seed,
-            views=augmentation.views,
+            views=views,
             cache_capacity=config.teacher_cache,
         ),
     )

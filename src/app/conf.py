@@ -1,16 +1,18 @@
 """The folder of configurations, and single options in it."""
 
 import itertools
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 
 CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 
-LISTS = {"tasks": "task", "logger": "tracker"}
+LISTS = {"tasks": "task", "augmentation": "transform", "logger": "tracker"}
 """Groups of which a list is chosen, and the groups that have their options."""
 
 
@@ -40,6 +42,12 @@ def options(group: str) -> list[str]:
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
+def own_options(group: str) -> list[str]:
+    """List the options of a group in the user's own folder of configurations, which --config-dir names."""
+    folder = get_args_parser().parse_known_args(sys.argv[1:])[0].config_dir
+    return sorted(file.stem for file in (Path(folder) / group).glob("*.yaml")) if folder else []
+
+
 def usual_options(config_name: str) -> dict[str, Any]:
     """Return the option of each group that a configuration takes by default."""
     entries = yaml.safe_load((CONF / f"{config_name}.yaml").read_text())["defaults"]
@@ -51,11 +59,16 @@ def option_group(group: str) -> str:
     return LISTS.get(group, group)
 
 
+def choices(group: str) -> list[str]:
+    """List what can be chosen of a group: options of the group that lists are made of, and its own."""
+    return sorted({*options(option_group(group)), *options(group)})
+
+
 def register_lists() -> None:
     """Let ``tasks=[semantic,depth]`` choose among the options of ``task``, so that no subset needs a file."""
     store = ConfigStore.instance()
     for several, group in LISTS.items():
-        for name in options(group):
+        for name in (*options(group), *own_options(group)):
             store.store(group=several, name=name, node={"defaults": [{f"/{group}@{name}": name}]}, provider=group)
 
 

@@ -1,17 +1,17 @@
 """Descriptions of a run: in its record, its weights file and the terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from src.app.assemble import Assembled, supervision, task_configs
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
 from src.foundation.part_options import TARGET
-from src.runs.identity import canonical, differences, flattened
+from src.runs.canonical import canonical, differences, flattened, transforms_of
 from src.runs.starts import describe_environment
 
-CHOSEN = ("model", "distillation", "adaptor", "distance", "loss_weights", "optimiser", "schedule", "augmentation")
-"""Groups whose chosen option has a name in the record."""
+CHOSEN = ("model", "distillation", "adaptor", "distance", "loss_weights", "optimiser", "schedule")
+"""Groups whose chosen option has a name in the record; so has each of the transforms of augmentation."""
 
 
 def changed_values(configuration: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
@@ -22,9 +22,12 @@ def changed_values(configuration: Mapping[str, Any], names: Mapping[str, Any]) -
     usual["dataset"] = option("dataset", str(configuration["dataset"]["name"])) or {}
     tasks = configuration["tasks"]
     usual["tasks"] = {name: option("task", str(task.get(TARGET))) or {} for name, task in tasks.items()}
-    found, mine = differences(configuration, canonical(usual)), flattened(configuration)
+    transforms = transforms_of(configuration.get("augmentation"))
+    own = {**configuration, "augmentation": dict(zip(_transform_names(transforms, names), transforms, strict=True))}
+    reference = canonical(usual) | {"augmentation": {name: _usual_transform(name) for name in own["augmentation"]}}
+    found, mine = differences(own, reference), flattened(own)
     references = {key for key, value in flattened(usual).items() if isinstance(value, str) and "${" in value}
-    return {k: v for k, v in found.items() if k.partition(".")[0] in usual and k in mine and k not in references}
+    return {k: v for k, v in found.items() if k.partition(".")[0] in reference and k in mine and k not in references}
 
 
 def option_names(configuration: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,13 +38,31 @@ def option_names(configuration: Mapping[str, Any], names: Mapping[str, Any]) -> 
         if isinstance(own, Mapping) and not found.get(group):
             known = {name: canonical({group: option(group, name) or {}}) for name in options(group)}
             found[group] = min(known, key=lambda name: len(differences({group: own}, known[name])))
+    return found | {"augmentation": _transform_names(transforms_of(configuration.get("augmentation")), names)}
+
+
+def _transform_names(transforms: Sequence[Mapping[str, Any]], names: Mapping[str, Any]) -> list[str]:
+    """Return the options that transforms are, by ``names``; where earlier versions named none, those that fit best."""
+    chosen = names.get("augmentation")
+    chosen = [chosen] if isinstance(chosen, str) else chosen
+    if isinstance(chosen, list) and len(chosen) == len(transforms):
+        return chosen
+    known = {name: _usual_transform(name) for name in options("transform")}
+    return [min(known, key=lambda name: len(differences(own, known[name]))) for own in transforms]
+
+
+def _usual_transform(name: str) -> Mapping[str, Any]:
+    """Return the canonical configuration of an option of ``transform``."""
+    found: Mapping[str, Any] = canonical({"augmentation": {name: option("transform", name) or {}}})["augmentation"]
     return found
 
 
 def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> dict[str, Any]:
     """Describe a run for run.json."""
     manifest = run.data.store.manifest
-    return {key: values[key] for key in ("model", "names", "label", "seed", "protocol")} | {
+    names = {**values["names"], "augmentation": list(config.augmentation)}
+    return {key: values[key] for key in ("model", "label", "seed", "protocol")} | {
+        "names": names,
         "stage": config.stage.name,
         "task": next(iter(run.tasks)) if config.stage.name == "teacher" else None,
         "task_configs": task_configs(config),
@@ -62,7 +83,7 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
         "digest": run.digest,
         "debug": config.names.debug,
         "configuration": run.configuration,
-        "changed": changed_values(run.configuration, values["names"]),
+        "changed": changed_values(run.configuration, names),
         **describe_environment(),
     }
 

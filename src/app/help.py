@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from src.app.conf import CONF, option_group, options, usual_options
+from src.app.conf import CONF, choices, usual_options
 from src.app.configuration.kinds import OpenMap, PartOf
 from src.app.configuration.reading import annotated_fields, dataclass_of
 from src.foundation.registry import REGISTRIES
@@ -55,7 +55,7 @@ def group_lines(config_name: str) -> list[tuple[str, str, list[str]]]:
     """List a command's groups, each with the option taken by default and all options."""
     usual = usual_options(config_name)
     groups = [key for key in usual if not key.startswith(("override ", "_self_"))]
-    return [(g, _listed(usual[g]), options(option_group(g))) for g in groups]
+    return [(g, _listed(usual[g]), choices(g)) for g in groups]
 
 
 def key_lines(kind: Any, where: str = "") -> Iterator[tuple[str, str, str]]:

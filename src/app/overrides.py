@@ -1,6 +1,5 @@
 """The command line's overrides: groups and their options are checked before anything is composed."""
 
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from src.app.conf import CONF, option_group, options, usual_options
+from src.app.conf import CONF, choices, option_group, own_options, usual_options
 from src.foundation.errors import UserError
 from src.foundation.registry import REGISTRIES
 from src.foundation.validation import nearest
@@ -93,29 +92,28 @@ def _open(override: Override, known: Collection[str]) -> str:
 def _unknown_options(override: Override) -> Iterator[UserError]:
     """Yield an error for each option of a group that does not exist."""
     group = override.key_or_group
-    known = options(option_group(group))
+    known = sorted({*choices(group), *own_options(option_group(group))})
     if group.startswith("hydra/") or override.is_delete():
         return
     chosen = override.value()
     values = list(override.sweep_iterator()) if override.is_sweep_override() else [chosen]
     for value in values:
+        names = [str(name) for name in value] if isinstance(value, list) else []
+        if twice := [name for name in names if names.count(name) > 1]:
+            once = ",".join(dict.fromkeys(names))
+            yield UserError(f"{group} has {twice[0]} twice", "each option has one place", f"{group}=[{once}]")
         for name in value if isinstance(value, list) else [value]:
             text = str(getattr(name, "text", name))
-            if name is not None and text not in known and "/" not in text and not _in_search_path(text, group):
+            if name is not None and text not in known and "/" not in text:
                 yield _unknown_option(group, text, known)
 
 
 def _unknown_option(group: str, name: str, known: Sequence[str]) -> UserError:
     """Return an error that names the option that was probably meant, or the yaml that a registered part lacks."""
-    registry, meant = REGISTRIES.get(group), nearest(name, known)
+    folder = option_group(group)
+    registry, meant = REGISTRIES.get(folder), nearest(name, known)
     why = f"options of {group} are {', '.join(known)}"
     if registry is not None and name in registry.names():
         why = f"it is registered, but no option of {group} names it"
-        return UserError(f"{group}={name} has no yaml", why, f"write conf/{group}/{name}.yaml: '_target_: {name}'")
+        return UserError(f"{group}={name} has no yaml", why, f"write conf/{folder}/{name}.yaml: '_target_: {name}'")
     return UserError(f"{group}={name} is unknown", why, f"{group}={meant}" if meant else "")
-
-
-def _in_search_path(name: str, group: str) -> bool:
-    """Whether the user's own folder of configurations (--config-dir) has the option."""
-    own = get_args_parser().parse_known_args(sys.argv[1:])[0].config_dir
-    return bool(own) and (Path(own) / group / f"{name}.yaml").is_file()

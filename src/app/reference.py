@@ -10,7 +10,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from src.app import assemble  # noqa: F401  (imports, and so registers, every kind of part)
-from src.app.conf import option, options, summary
+from src.app.conf import LISTS, option, options, summary, usual_options
 from src.app.configuration.commands import (
     BenchmarkConfig,
     CheckConfig,
@@ -74,7 +74,7 @@ def _keys(kind: type[Any]) -> Iterator[str]:
 
 
 def _groups_of_parts() -> list[str]:
-    return [group for group in REGISTRIES if options(group)]
+    return [group for group in sorted(REGISTRIES) if options(group)]
 
 
 def _parts(group: str) -> Iterator[str]:
@@ -83,18 +83,26 @@ def _parts(group: str) -> Iterator[str]:
     for name in options(group):
         if target := (option(group, name) or {}).get(TARGET):
             by_part.setdefault(target, []).append(name)
-    yield f"### {group}\n"
+    chosen = _chosen_as(group)
+    keys = group if chosen == group else f"{chosen}.NAME"
+    yield f"### {chosen}\n"
     for names in by_part.values():
-        yield from (f"- `{group}={name}`: {summary(group, name)}" for name in names)
+        yield from (f"- `{chosen}={name}`: {summary(group, name)}" for name in names)
         yield ""
-        rows = list(_rows(group, option(group, names[0]) or {}))
+        rows = list(_rows(group, option(group, names[0]) or {}, keys))
         if rows:
             yield "| key | takes | by default | |\n|---|---|---|---|"
             yield from rows
             yield ""
 
 
-def _rows(group: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _chosen_as(group: str) -> str:
+    """Return the key by which options of a group are chosen: its own, or that of the lists that are made of them."""
+    lists = (several for several, one in LISTS.items() if one == group)
+    return group if group in usual_options("train") else next(lists, group)
+
+
+def _rows(group: str, values: Mapping[str, Any], keys: str) -> Iterator[str]:
     """Yield a row for each key of a part: the values it takes, its default, and its description."""
     registry = REGISTRIES[group]
     hints = annotations(registry.part(values))
@@ -109,10 +117,10 @@ def _rows(group: str, values: Mapping[str, Any]) -> Iterator[str]:
         if is_dataclass(annotation):
             for name, inner, inner_marks in annotated_fields(annotation):  # type: ignore[arg-type]
                 text = next((m.description for m in inner_marks if isinstance(m, FieldInfo)), "") or ""
-                yield f"| `{group}.{key}.{name}` | {takes(inner, inner_marks)} | | {text} |"
+                yield f"| `{keys}.{key}.{name}` | {takes(inner, inner_marks)} | | {text} |"
         else:
             what = f"one of {slot.kind}" if slot else takes(annotation) if annotation else ""
-            yield f"| `{group}.{key}` | {what.replace('|', 'or')} | {default} | {description} |"
+            yield f"| `{keys}.{key}` | {what.replace('|', 'or')} | {default} | {description} |"
 
 
 if __name__ == "__main__":

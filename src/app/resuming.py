@@ -13,6 +13,7 @@ from src.app.outcome import refuse_to_resume
 from src.app.paths import absolute, found_again, with_found_weights, with_paths
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
+from src.foundation.part_options import TARGET
 from src.runs import directory
 from src.runs.record import Run, read_run
 from src.runs.teacher import Teacher
@@ -55,8 +56,7 @@ def saved_configuration(run: Run, invocation: Invocation[TrainConfig]) -> tuple[
         ) from error
     if not isinstance(values, dict) or "probe" not in values:
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
-    if isinstance(logger := values.get("logger"), dict) and isinstance(name := logger.get("_target_"), str):
-        values["logger"] = {name: logger}  # as older versions wrote the only one
+    values |= _lists_of_single_parts(values)
     values |= {"resume": str(folder), "reuse": False, "extensions": invocation.config.extensions}
     config = command.read_checked(TrainConfig, values, [], None)
     refuse_to_resume(run, config.trainer.max_steps)
@@ -87,6 +87,18 @@ def refuse_others(record: Mapping[str, Any], dataset: Mapping[str, Any], teacher
             "; ".join(f"{name}: {teachers[name]}" for name in changed),
             "begin anew",
         )
+
+
+def _lists_of_single_parts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by name the tracker and the transform of a configuration that was written when there was one of each."""
+    found: dict[str, Any] = {}
+    for group in ("logger", "augmentation"):
+        if isinstance(part := values.get(group), dict) and isinstance(part.get(TARGET), str):
+            found[group] = {part[TARGET]: part}
+    if isinstance(names := values.get("names"), dict) and isinstance(name := names.get("augmentation"), str):
+        found["names"] = {group: option for group, option in names.items() if group != "augmentation"}
+        found["augmentation"] = {} if name == "none" else {name: values.get("augmentation")}
+    return found
 
 
 def _moved(invocation: Invocation[TrainConfig], values: Mapping[str, Any]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from src.contracts import model_training, task_maps  # noqa: F401  (they state more properties)
 from src.contracts.adaptor import ADAPTOR
-from src.contracts.augmentation import AUGMENTATION
 from src.contracts.base import Contract
 from src.contracts.dataset import DATASET
 from src.contracts.distance import DISTANCE
@@ -12,6 +11,7 @@ from src.contracts.distillation import DISTILLATION
 from src.contracts.loss_weights import LOSS_WEIGHTING
 from src.contracts.model import MODEL
 from src.contracts.task import TASK
+from src.contracts.transform import TRANSFORM
 
 CONTRACTS: dict[str, Contract[Any]] = {
     "task": TASK,
@@ -19,7 +19,7 @@ CONTRACTS: dict[str, Contract[Any]] = {
     "adaptor": ADAPTOR,
     "distance": DISTANCE,
     "loss_weights": LOSS_WEIGHTING,
-    "augmentation": AUGMENTATION,
+    "transform": TRANSFORM,
     "distillation": DISTILLATION,
     "dataset": DATASET,
 }

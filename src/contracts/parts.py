@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from src.app.conf import CONF, register_lists
+from src.app.conf import CONF, register_lists, usual_options
 from src.foundation.errors import UserError, refuse
 from src.foundation.part_options import TARGET
 from src.foundation.registry import REGISTRIES
@@ -46,7 +46,9 @@ def find_parts(named: Mapping[str, str], options: Mapping[str, Any]) -> list[Par
         raise UserError("options belong to a single part", f"{', '.join(named)} are named", "check one at a time")
     register_lists()
     with _search_path():
-        chosen = [f"{group}={name}" for group, name in named.items() if name in _options(group)]
+        usual = usual_options("train")
+        known = {group: name for group, name in named.items() if name in _options(group)}
+        chosen = [f"{group}={name}" if group in usual else f"+{group}={name}" for group, name in known.items()]
         values = compose("train", chosen) if chosen else DictConfig({})
         return [Part(group, name, _config(values, group, name, options)) for group, name in named.items()]
 

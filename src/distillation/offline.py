@@ -121,10 +121,13 @@ def _cache(setup: Setup, batchnorm: str) -> Mapping[str, Any]:
     """Return the options of the feature cache; raises UserError where features are not the same every time."""
     if not setup.cache_capacity:
         return {}
-    if setup.views is None:
+    if setup.views is None or setup.views > 2:
+        why = f"an image has {setup.views} views, and only as it is and mirrored is it cached"
+        if setup.views is None:
+            why = "it gives unlimited views of an image, so no cached feature would be used again"
         raise UserError(
             "teacher_cache cannot work with this augmentation",
-            "random crops give unlimited views of an image, so no cached feature would be used again",
+            why,
             "augmentation=flip, augmentation=none or teacher_cache=0",
         )
     if batchnorm == "batch":

@@ -13,7 +13,8 @@ from src.reporting.cost import gflop
 from src.reporting.methods import Method, method_of_run, name_methods, setting_of_run
 from src.reporting.references import References
 from src.reporting.rows import DELTAS, GFLOP, PARAMETERS, SINGLE, SPEED, Comparison, Row, Setting, gain_column
-from src.runs.identity import digest, flattened, setting_of
+from src.runs.canonical import flattened
+from src.runs.identity import digest, setting_of
 from src.runs.network_file import build_tasks
 from src.runs.record import Run
 from src.runs.teacher_ranking import extent

@@ -6,7 +6,8 @@ from typing import Any
 
 from src.foundation.validation import short
 from src.reporting.rows import Setting
-from src.runs.identity import METHOD, digest, flattened, setting_of
+from src.runs.canonical import flattened, transforms_of
+from src.runs.identity import METHOD, digest, setting_of
 from src.runs.record import Run
 from src.runs.teacher_ranking import extent
 
@@ -143,11 +144,12 @@ def _training(run: Run, configuration: Mapping[str, Any], changed: Mapping[str, 
     """Describe optimiser, schedule, augmentation, batch size, precision and other training settings."""
     names = run.record["names"]
     parts = []
-    for group in ("optimiser", "schedule", "augmentation"):
+    for group in ("optimiser", "schedule"):
         config = configuration.get(group, {})
         name = str(names.get(group) or config.get("_target_"))
         usual = [f"lr {config['lr']}"] if group == "optimiser" and "lr" in config else []
-        parts.append(_with_changes("no augmentation" if name == "none" else name, group, changed, usual))
+        parts.append(_with_changes(name, group, changed, usual))
+    parts.append(_augmentation(configuration.get("augmentation"), names.get("augmentation"), changed))
     dataset, trainer = configuration.get("dataset", {}), configuration.get("trainer", {})
     processes = int(trainer.get("processes", 1))
     batch = f"batch {dataset.get('batch_size')}" + (f" in each of {processes} processes" if processes > 1 else "")
@@ -157,10 +159,21 @@ def _training(run: Run, configuration: Mapping[str, Any], changed: Mapping[str, 
     )
 
 
+def _augmentation(augmentation: Any, names: Any, changed: Mapping[str, Any]) -> str:
+    """Describe the transforms of training images in their order; an earlier version named one option, not a list."""
+    transforms = transforms_of(augmentation)
+    if not transforms:
+        return "no augmentation"
+    if isinstance(names, str):
+        return _with_changes(names, "augmentation", changed)
+    names = names or [each.get("_target_") for each in transforms]
+    return " + ".join(_with_changes(str(name), f"augmentation.{name}", changed) for name in names)
+
+
 def _with_changes(name: str, group: str, changed: Mapping[str, Any], more: Sequence[str] = ()) -> str:
     """Write an option's name with the values of its group that were changed."""
     told = [
-        f"{key.partition('.')[2]} {short(value)}"
+        f"{key.removeprefix(f'{group}.')} {short(value)}"
         for key, value in changed.items()
         if key.startswith(f"{group}.") and key not in NAMED_OTHERWISE
     ]

@@ -15,6 +15,8 @@ FORMER_NAMES = {
     "src.tasks.depth.Depth": "depth",
     "src.tasks.normal.Normal": "normal",
 }
+NO_AUGMENTATION = {TARGET: "scale_flip", "scales": [1], "flip": 0}
+"""The canonical configuration of a training without transforms."""
 
 
 def by_present_names(config: Any) -> Any:

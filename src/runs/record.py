@@ -12,8 +12,9 @@ import yaml
 from src.foundation.errors import UserError
 from src.foundation.files import write_json
 from src.foundation.validation import validated
+from src.runs.canonical import Configuration, canonical
 from src.runs.former_names import by_present_names
-from src.runs.identity import Configuration, canonical, decisive, run_digest
+from src.runs.identity import decisive, run_digest
 from src.runs.shape import RecordShape, ResultsShape
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from src.foundation.errors import UserError
 from src.foundation.validation import short
-from src.runs.identity import Configuration, differences, flattened, setting_of
+from src.runs.canonical import Configuration, differences, flattened
+from src.runs.identity import setting_of
 from src.runs.record import Run
 from src.runs.teacher import Teacher, teacher_from_run
 

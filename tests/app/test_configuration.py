@@ -169,7 +169,7 @@ def test_the_page_of_all_keys_is_current() -> None:
 def test_every_key_and_option_has_a_description_and_each_yaml_is_valid() -> None:
     lines = {key: description for key, _, description in key_lines(TrainConfig)}
     assert [key for key, description in lines.items() if not description] == []
-    for kind in ("model", "task", "adaptor", "distance", "loss_weights", "optimiser", "schedule", "augmentation"):
+    for kind in ("model", "task", "adaptor", "distance", "loss_weights", "optimiser", "schedule", "transform"):
         registry = REGISTRIES[kind]
         own = [name for name in registry.names() if "." not in name]  # others are those of other tests
         for name in own:

@@ -182,7 +182,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         (("stage=student", "dataset.validation=hodlout"), "hodlout"),
         (("stage=student", "distillation.teacher_batchnorm=running"), "running"),
         (("stage=student", "trainer.precision=fp16"), "fp16"),
-        (("stage=student", "augmentation=scale_flip", "augmentation.scales=[0.5]"), "0.5"),
+        (("stage=student", "augmentation=scale_flip", "augmentation.scale_flip.scales=[0.5]"), "0.5"),
         (("stage=student", "dataset.size=64"), "dataset.size"),
         (("stage=student", "dataset.batch_size=0"), "at least 1"),
         (("stage=student", "dataset.classes=40"), "no label40"),

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from src.data.transforms.base import AUGMENTATIONS, Batch
+from src.data.transforms.base import TRANSFORMS, Batch
 from src.data.transforms.scale_flip import ScaleFlip
 from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.distances.base import DISTANCES
@@ -36,7 +36,7 @@ class Unflipped(Depth):
         return target
 
 
-@AUGMENTATIONS.register()
+@TRANSFORMS.register()
 class FlipsTheImage(ScaleFlip):
     def __call__(self, batch: Batch, tasks: dict) -> Batch:
         flipped = torch.rand(()) < 0.5

@@ -30,7 +30,7 @@ def test_parts_that_hold_end_with_0(workspace: Workspace) -> None:
          "src/distillation/adaptors/base.py"),
         ("task=unflipped", "hflip() moves every pixel to its mirrored position", "pixels are not those of the mirrored",
          "src/tasks/base.py"),
-        ("augmentation=flips_the_image", "It moves image and targets together", "a target that showed the same",
+        ("transform=flips_the_image", "It moves image and targets together", "a target that showed the same",
          "src/data/transforms/base.py"),
         ("model=with_a_spare_layer", "Every parameter gets a finite gradient", "trunk.spare.weight is not used",
          "src/models/base.py"),

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from src.data.loading.module import DenseDataModule
-from src.data.loading.pixels import denormalise, normalise
+from src.data.loading.pixels import denormalise, normalise, normalise_unit_range, to_unit_range
 from src.data.loading.sampler import EpochSampler
 from src.data.loading.split import PackedSplit, hold_out
 from src.data.store.reader import PackedStore
-from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.depth import Depth
 from src.tasks.normal import Normal
@@ -27,7 +26,7 @@ def store(trained_root: Path) -> PackedStore:
 
 
 def make(store: PackedStore, **options) -> DenseDataModule:
-    return DenseDataModule(store, TASKS, batch_size=4, augmentation=ScaleFlip(), **options)
+    return DenseDataModule(store, TASKS, batch_size=4, **options)
 
 
 def test_a_batch_is_what_the_store_holds(store: PackedStore) -> None:
@@ -50,6 +49,14 @@ def test_normalisation_is_imagenets() -> None:
     assert normalise(image).abs().max() < 0.02
     white = normalise(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).flatten()
     torch.testing.assert_close(white, (1 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225]))
+
+
+def test_pictures_that_no_transform_changes_are_normalised_to_the_same_bits() -> None:
+    image = torch.arange(256, dtype=torch.uint8).view(1, 1, 256, 1).expand(2, 1, 256, 3)
+    pictures = to_unit_range(image)
+    assert (pictures.min(), pictures.max()) == (0, 1)
+    assert torch.equal(normalise_unit_range(pictures), normalise(image))
+    assert torch.equal(normalise_unit_range(pictures.flip(-1)), normalise(image).flip(-1))
 
 
 def test_order_is_a_function_of_seed_and_epoch() -> None:
@@ -110,4 +117,4 @@ def test_workers_load_the_same(store: PackedStore, workers: int) -> None:
 
 def test_labels_that_a_store_lacks_are_named(store: PackedStore) -> None:
     with pytest.raises(UserError, match="no label40"):
-        DenseDataModule(store, {"semantic": Semantic(40)}, 4, ScaleFlip())
+        DenseDataModule(store, {"semantic": Semantic(40)}, 4)

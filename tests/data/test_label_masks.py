@@ -26,7 +26,7 @@ from src.visual.palette import spread_colours
 TASKS: dict[str, Task] = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}
 COUNT, SIZE = 22, (8, 12)
 SCALES = (1.0, 1.2, 1.5)
-NOT_AT_ALL, MUCH = ScaleFlip(), ScaleFlip(SCALES, flip=0.5)
+NOT_AT_ALL, MUCH = (), (ScaleFlip(SCALES, flip=0.5),)
 
 
 @dataclass

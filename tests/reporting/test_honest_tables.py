@@ -18,7 +18,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"optimiser": {"lr": 0.01}},
     {"optimiser": {"_target_": "adamw", "weight_decay": 0.01}},
     {"schedule": {"_target_": "constant"}},
-    {"augmentation": {"flip": 0.0}},
+    {"augmentation": {"flip": 0.5}},
     {"dataset": {"batch_size": 4}},
     {"dataset": {"content": "other"}},
     {"trainer": {"precision": "bf16-mixed"}},

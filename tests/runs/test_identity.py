@@ -1,12 +1,14 @@
 """What changes the identity of a run, and what does not."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
 
 from src.app.composing import composed_values
 from src.app.overrides import put_back
-from src.runs.identity import Configuration, decisive, run_digest
+from src.runs.canonical import Configuration, canonical
+from src.runs.identity import decisive, run_digest
 
 DATA = {"content": "c0ffee", "train_images": 100}
 
@@ -32,7 +34,7 @@ def same(overrides: Sequence[str], base: Sequence[str] = ()) -> bool:
         ["trainer.max_time=00:01:00:00"], ["dataset.validation=none"], ["teacher.depth=SOME_PATH"],
         ["dataset.holdout=0.3"], ["trainer.gradient_clip_algorithm=value"],
         ["distillation.temperature=4"], ["distillation.temperature=4.0"], ["distillation.weights.depth=1"],
-        ["adaptor=linear"], ["optimiser=adam"], ["distillation.levels=[bottleneck,decoder]"],
+        ["adaptor=linear"], ["optimiser=adam"], ["augmentation=[flip]"], ["distillation.levels=[bottleneck,decoder]"],
     ],
     ids=str,
 )  # fmt: skip
@@ -44,7 +46,8 @@ def test_what_cannot_change_training_is_no_part_of_a_runs_identity(overrides: li
     "overrides",
     [
         ["seed=1"], ["trainer.max_epochs=3"], ["optimiser.lr=0.1"], ["optimiser=adamw"], ["schedule=step"],
-        ["augmentation=none"], ["dataset.batch_size=3"], ["trainer.accumulate_grad_batches=2"],
+        ["augmentation=none"], ["augmentation=[flip,colour]"], ["augmentation.flip.flip=0.4"],
+        ["dataset.batch_size=3"], ["trainer.accumulate_grad_batches=2"],
         ["trainer.gradient_clip_val=1.0"], ["protocol=mean10"], ["labels=one"], ["tasks=[semantic,depth]"],
         ["model=small_wide"], ["model.filters=[4,6,8,8]"], ["distillation=none"], ["distillation.temperature=3"],
         ["distillation.weights.depth=2"], ["adaptor=mlp"], ["distance=l2"], ["loss_weights=dwa"],
@@ -91,3 +94,32 @@ def test_groups_that_a_run_does_not_use_are_no_part_of_it() -> None:
     teacher = ["stage=teacher", "task=depth"]
     assert same(["loss_weights=dwa"], teacher)
     assert same(["distillation=none"], teacher)
+
+
+def test_the_order_of_transforms_is_part_of_a_runs_identity() -> None:
+    assert not same(["augmentation=[blur,noise]"], ["augmentation=[noise,blur]"])
+    one = configuration("augmentation=[noise,blur]")
+    assert run_digest(json.loads(json.dumps(one, sort_keys=True)), {}) == run_digest(one, {})
+    assert canonical(one) == one
+
+
+@pytest.mark.parametrize(
+    ("former", "overrides"),
+    [
+        ({"_target_": "scale_flip", "flip": 0.5}, ["augmentation=flip"]),
+        ({"_target_": "scale_flip"}, ["augmentation=none"]),
+        ({"_target_": "scale_flip"}, ["augmentation=[]"]),
+        ({"_target_": "scale_flip", "scales": [1, 1.2, 1.5], "flip": 0.5}, ["augmentation=[scale_flip]"]),
+    ],
+    ids=str,
+)
+def test_a_run_of_the_time_of_a_single_augmentation_is_the_same_run(
+    former: Configuration, overrides: list[str]
+) -> None:
+    now = configuration(*overrides)
+    values = put_back(composed_values("train", overrides)) | {"augmentation": former}
+    then = decisive(values, values["tasks"], DATA, "32-true")
+    assert run_digest(then, {}) == run_digest(now, {})
+    assert canonical(then) == then == now
+    filled = {"scales": [1], "flip": 0} | former
+    assert run_digest({**now, "augmentation": filled}, {}) == run_digest(now, {})  # as such runs recorded it

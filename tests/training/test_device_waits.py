@@ -64,7 +64,7 @@ def waits_of(root: Path, stage: str, *options: str, steps: int = 4) -> list[str]
     ("stage", "options"),
     [
         ("teacher", ()),
-        ("multi-task", ("loss_weights=uncertainty", "augmentation=scale_flip")),
+        ("multi-task", ("loss_weights=uncertainty", "augmentation=[scale_flip,resized_crop,colour,blur,noise]")),
         ("multi-task", ("loss_weights=dwa", "labels=one")),
         ("multi-task", ("loss_weights=gradnorm",)),
         ("distilled", ()),

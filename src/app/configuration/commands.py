@@ -110,7 +110,7 @@ class CheckConfig(Section):
     adaptor: NamedPart
     distance: NamedPart
     loss_weights: NamedPart
-    augmentation: NamedPart
+    transform: NamedPart
     distillation: NamedPart
     dataset: NamedPart
     options: Annotated[dict[str, Any], Field(description="options of the part, where they differ from its yaml")]

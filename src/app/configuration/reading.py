@@ -11,7 +11,7 @@ from src.app.configuration.kinds import OpenMap, PartOf
 from src.foundation.errors import UserError
 from src.foundation.part_options import TARGET
 from src.foundation.registry import REGISTRIES
-from src.foundation.validation import unknown_key, validated
+from src.foundation.validation import short, unknown_key, validated
 
 C = TypeVar("C")
 NEARLY = 0.85
@@ -20,8 +20,10 @@ NEARLY = 0.85
 
 def read(kind: type[C], values: Mapping[str, Any]) -> tuple[C | None, list[UserError]]:
     """Read resolved values as a configuration of ``kind``; returns it, or None, and every mistake."""
+    values, unchosen = _chosen(kind, values)
     known = list(keys(kind, values))
     config, mistakes = validated(kind, _gathered(kind, values), known=known)
+    mistakes += unchosen
     mistakes += _misspelt(kind, values, known)
     for where, part, section in parts(kind, values):
         if isinstance(section, Mapping):
@@ -51,7 +53,8 @@ def parts(kind: Any, values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]
     for name, _, marks in annotated_fields(kind):
         for mark in marks:
             if isinstance(mark, PartOf) and mark.several:
-                for own, section in (values.get(name) or {}).items():
+                sections = values.get(name)
+                for own, section in sections.items() if isinstance(sections, Mapping) else ():
                     yield f"{name}.{own}", mark.kind, section
             elif isinstance(mark, PartOf):
                 yield name, mark.kind, values.get(name)
@@ -76,6 +79,27 @@ def dataclass_of(annotation: Any) -> Any:
     """Return the dataclass in a type, alone or among alternatives; None where there is none."""
     options = get_args(annotation) if get_origin(annotation) in (UnionType, Union) else (annotation,)
     return next((option for option in options if is_dataclass(option)), None)
+
+
+def _chosen(kind: Any, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[UserError]]:
+    """Return values without what stands among parts by name and is none, and an error for each of these."""
+    kept, mistakes = dict(values), []
+    for name, _, marks in annotated_fields(kind):
+        mark = next((m for m in marks if isinstance(m, PartOf) and m.several), None)
+        sections = values.get(name)
+        if mark is None or not isinstance(sections, Mapping):
+            continue
+        kept[name] = {own: part for own, part in sections.items() if isinstance(part, Mapping) and TARGET in part}
+        for own in sections.keys() - kept[name].keys():
+            value = sections[own]
+            if isinstance(value, Mapping):
+                why, mend = "only its options are set", f"{name}=[{','.join([*kept[name], own])}]"
+                mistakes.append(UserError(f"{name}.{own} is not chosen", why, mend))
+            else:
+                what = f"{name}.{own}={short(value)} sets no option of a {mark.kind}"
+                why = f"{name} may hold several, each with options below its own name"
+                mistakes.append(UserError(what, why, f"{name}.NAME.{own}={short(value)}"))
+    return kept, mistakes
 
 
 def _part_keys(kind: str, section: Any, where: str) -> Iterator[str]:

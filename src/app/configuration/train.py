@@ -87,7 +87,6 @@ class Names(Section):
     loss_weights: str
     optimiser: str
     schedule: str
-    augmentation: str
     experiment: str | None
     debug: str | None
 
@@ -107,7 +106,9 @@ class TrainConfig(Section):
     loss_weights: Annotated[Part, PartOf("loss_weights"), Field(description="how task losses are combined")]
     optimiser: Annotated[Part, PartOf("optimiser"), Field(description="the network's optimiser")]
     schedule: Annotated[Part, PartOf("schedule"), Field(description="learning-rate factor by epoch")]
-    augmentation: Annotated[Part, PartOf("augmentation"), Field(description="augmentation of training images")]
+    augmentation: Annotated[
+        dict[str, Part], PartOf("transform", several=True), Field(description="transforms of training images, in order")
+    ] = field(default_factory=dict)
     trainer: Trainer
     logger: Annotated[
         dict[str, Part], PartOf("tracker", several=True), Field(description="trackers beside metrics.csv")

@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from src.data.loading.label_masks import LabelMasks, Masks
-from src.data.loading.pixels import normalise
+from src.data.loading.pixels import normalise, normalise_unit_range, to_unit_range
 from src.data.loading.resident import ResidentSplit
 from src.data.loading.sampler import EpochSampler
 from src.data.loading.split import PackedSplit, hold_out
 from src.data.store.reader import PackedStore
-from src.data.transforms.base import Augmentation
+from src.data.transforms.base import Transform
+from src.data.transforms.chain import Chain
 from src.foundation.errors import UserError
 from src.tasks.base import Task
 
@@ -29,7 +30,7 @@ class DenseDataModule(pl.LightningDataModule):
         store: the open store.
         tasks: the tasks whose labels are read.
         batch_size: images per process and step.
-        augmentation: applied to training batches on the device.
+        augmentation: transforms of training batches, applied in order on the device, before images are normalised.
         validation: what to validate on: ``test`` (logged, never selected on), ``holdout`` or ``none``.
         holdout: share of the training split that is held out, by a fixed draw, when validation is ``holdout``.
         workers: processes that load; 0 loads in the training process.
@@ -45,7 +46,7 @@ class DenseDataModule(pl.LightningDataModule):
         store: PackedStore,
         tasks: Mapping[str, Task],
         batch_size: int,
-        augmentation: Augmentation,
+        augmentation: Sequence[Transform] = (),
         validation: Validation = "test",
         holdout: float = 0.1,
         workers: int = 0,
@@ -55,7 +56,7 @@ class DenseDataModule(pl.LightningDataModule):
         channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.store, self.tasks, self.augmentation = store, dict(tasks), augmentation
+        self.store, self.tasks, self.augmentation = store, dict(tasks), Chain(augmentation)
         self.batch_size, self.workers, self.seed = batch_size, 0 if resident else workers, seed
         if validation not in get_args(Validation):
             raise UserError(f"dataset.validation={validation} is unknown", f"choose one of {get_args(Validation)}")
@@ -108,11 +109,13 @@ class DenseDataModule(pl.LightningDataModule):
         """Prepare a batch on the device; when training, hide labels that are not kept, augment and number the views."""
         for name in batch.keys() & self.resident.keys():
             batch = self.resident[name].gather(batch[name])
-        ready = self.prepare(batch)
         if self.trainer is None or not self.trainer.training:
-            return ready
-        labelled = self.label_masks(ready, batch["index"]) if self.label_masks else ready
-        return self.augmentation(labelled | {"view": batch["index"]}, self.tasks)
+            return self.prepare(batch)
+        targets = self._targets(batch)
+        labelled = self.label_masks(targets, batch["index"]) if self.label_masks else targets
+        pictures = {"image": to_unit_range(batch["image"]), "view": batch["index"]}
+        augmented = self.augmentation(pictures | labelled, self.tasks)
+        return augmented | {"image": self._in_memory_format(normalise_unit_range(augmented["image"]))}
 
     def training_images(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield index (N) and network input (N, 3, H, W) of the images that are trained on, in order, not augmented."""
@@ -123,12 +126,16 @@ class DenseDataModule(pl.LightningDataModule):
 
     def prepare(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
         """Turn stored values into network input (N, 3, H, W) and one target per task."""
-        targets = {name: task.target(stored[name]) for name, task in self.tasks.items()}
-        return {"image": self._image(stored)} | targets
+        return {"image": self._image(stored)} | self._targets(stored)
 
     def _image(self, stored: dict[str, Tensor]) -> Tensor:
-        image = normalise(stored["image"])
-        return image if self.channels_last else image.contiguous()
+        return self._in_memory_format(normalise(stored["image"]))
+
+    def _targets(self, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: task.target(stored[name]) for name, task in self.tasks.items()}
+
+    def _in_memory_format(self, image: Tensor) -> Tensor:
+        return image.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
 
     def _require_batches(self, world: int) -> None:
         """Raise UserError unless each of ``world`` processes has a full batch of training images."""

@@ -14,6 +14,17 @@ def normalise(image: Tensor) -> Tensor:
     return (image.permute(0, 3, 1, 2).float() - mean) / std
 
 
+def to_unit_range(image: Tensor) -> Tensor:
+    """Map uint8 images (N, H, W, 3) to float (N, 3, H, W) in [0, 1], in channels-last memory, for transforms."""
+    return image.permute(0, 3, 1, 2).float() / 255
+
+
+def normalise_unit_range(image: Tensor) -> Tensor:
+    """Normalise float images (N, 3, H, W) in [0, 1]; of ``to_unit_range`` it makes exactly what ``normalise`` does."""
+    mean, std = _channels(image.device)
+    return (image * 255 - mean) / std
+
+
 def denormalise(image: Tensor) -> Tensor:
     """Undo ``normalise`` for one image (3, H, W): uint8 (H, W, 3)."""
     mean, std = _channels(image.device)

@@ -6,9 +6,9 @@ from typing import Annotated
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import functional
 
-from src.data.transforms.base import AUGMENTATIONS, Augmentation, Batch
+from src.data.transforms.base import TRANSFORMS, Batch, Transform
+from src.data.transforms.crops import enlarge_random_crops
 from src.tasks.base import Task
 
 Scales = Annotated[
@@ -18,8 +18,8 @@ Scales = Annotated[
 Share = Annotated[float, Field(ge=0, le=1, description="probability of a horizontal flip")]
 
 
-@AUGMENTATIONS.register()
-class ScaleFlip(Augmentation):
+@TRANSFORMS.register()
+class ScaleFlip(Transform):
     """Random scale-crop and flip, drawn per image from torch's global generator.
 
     A scale s enlarges a random crop of H/s x W/s to the full size: images bilinearly, labels by nearest
@@ -37,13 +37,13 @@ class ScaleFlip(Augmentation):
         self.flip = flip
 
     def __call__(self, batch: Batch, tasks: Mapping[str, Task]) -> Batch:
-        """Augment image (N, 3, H, W) and the targets of ``tasks`` together, and number the views unless unlimited."""
-        image, view = batch["image"], batch.get("view")
+        """Transform image (N, 3, H, W) and the targets of ``tasks``, and number the views unless unlimited."""
+        count, device, view = len(batch["image"]), batch["image"].device, batch.get("view")
         maps = {name: batch[name] for name in ("image", *tasks)}
         if self.scales != (1.0,):
-            maps = self._scale_crop(maps, tasks, image.shape[0], image.device)
+            maps = enlarge_random_crops(maps, tasks, self._draw_scales(count, device))
         if self.flip > 0:
-            chosen = torch.rand(image.shape[0], device=image.device) < self.flip
+            chosen = torch.rand(count, device=device) < self.flip
             maps = {name: self._flipped(name, value, chosen, tasks) for name, value in maps.items()}
             view = view if view is None else 2 * view + chosen
         return maps if view is None or self.views is None else maps | {"view": view}
@@ -54,29 +54,12 @@ class ScaleFlip(Augmentation):
             return None
         return 2 if self.flip > 0 else 1
 
-    def _scale_crop(self, batch: Batch, tasks: Mapping[str, Task], count: int, device: torch.device) -> Batch:
-        """Enlarge a random crop of each of ``count`` images and its targets to the full size."""
+    def _draw_scales(self, count: int, device: torch.device) -> Tensor:
         if self._choices.device != device:
             self._choices = self._choices.to(device)  # once, not at every step, which would wait for it
-        scale = self._choices[torch.randint(len(self.scales), (count,), device=device)]
-        theta = torch.zeros(count, 2, 3, device=device)
-        theta[:, 0, 0] = theta[:, 1, 1] = 1 / scale
-        theta[:, :, 2] = (torch.rand(count, 2, device=device) * 2 - 1) * (1 - 1 / scale)[:, None]
-        height, width = batch["image"].shape[-2:]
-        grid = functional.affine_grid(theta, [count, 1, height, width], align_corners=False)
-        out = {"image": _sample(batch["image"], grid, "bilinear")}
-        for name, task in tasks.items():
-            out[name] = task.rescale(_sample(batch[name], grid, "nearest"), scale)
-        return out
+        return self._choices[torch.randint(len(self.scales), (count,), device=device)]
 
     @staticmethod
     def _flipped(name: str, value: Tensor, chosen: Tensor, tasks: Mapping[str, Task]) -> Tensor:
         mirrored = value.flip(-1) if name == "image" else tasks[name].hflip(value)
         return torch.where(chosen.view(-1, *[1] * (value.ndim - 1)), mirrored, value)
-
-
-def _sample(value: Tensor, grid: Tensor, mode: str) -> Tensor:
-    """Sample maps (N, C, H, W) or (N, H, W) of any dtype at a grid (N, H, W, 2) in [-1, 1]."""
-    maps = value if value.ndim == 4 else value[:, None]
-    sampled = functional.grid_sample(maps.float(), grid, mode=mode, padding_mode="border", align_corners=False)
-    return sampled.to(value.dtype) if value.ndim == 4 else sampled[:, 0].to(value.dtype)

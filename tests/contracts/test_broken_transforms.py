@@ -1,4 +1,4 @@
-"""Mistakes in augmentations are found and told."""
+"""Mistakes in transforms are found and told."""
 
 import random
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from src.data.transforms.base import AUGMENTATIONS, Augmentation, Batch
+from src.data.transforms.base import TRANSFORMS, Batch, Transform
 from src.data.transforms.scale_flip import ScaleFlip
 from src.tasks.base import Task
 from tests.contracts.findings import broken
@@ -15,24 +15,24 @@ from tests.contracts.findings import broken
 Tasks = Mapping[str, Task]
 
 
-@AUGMENTATIONS.register()
-class Colours(Augmentation):
+@TRANSFORMS.register()
+class Colours(Transform):
     """Brightness and contrast, as it should be."""
 
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         factor = 0.5 + torch.rand(len(batch["image"]), 1, 1, 1)
-        return {n: v for n, v in batch.items() if n != "view"} | {"image": batch["image"] * factor + 0.1}
+        return batch | {"image": (batch["image"] * factor + 0.1).clamp(0, 1)}
 
 
-@AUGMENTATIONS.register()
-class FlipsImagesOnly(Augmentation):
+@TRANSFORMS.register()
+class FlipsImagesOnly(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         flipped = batch["image"].flip(-1) if torch.rand(()) < 0.5 else batch["image"]
         return {name: value for name, value in batch.items() if name != "view"} | {"image": flipped}
 
 
-@AUGMENTATIONS.register()
-class CropsImagesOnly(Augmentation):
+@TRANSFORMS.register()
+class CropsImagesOnly(Transform):
     """What is enlarged by 1.2 is the image alone."""
 
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
@@ -43,8 +43,8 @@ class CropsImagesOnly(Augmentation):
         return {name: value for name, value in batch.items() if name != "view"} | {"image": cropped}
 
 
-@AUGMENTATIONS.register()
-class Blends(Augmentation):
+@TRANSFORMS.register()
+class Blends(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         out = {}
         for name in ("image", *tasks):
@@ -56,31 +56,31 @@ class Blends(Augmentation):
         return out
 
 
-@AUGMENTATIONS.register()
-class Reveals(Augmentation):
+@TRANSFORMS.register()
+class Reveals(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         return {n: v for n, v in batch.items() if n != "view"} | {n: batch[n].abs() for n in tasks if n == "semantic"}
 
 
-@AUGMENTATIONS.register()
-class DrawsElsewhere(Augmentation):
+@TRANSFORMS.register()
+class DrawsElsewhere(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         return {n: v for n, v in batch.items() if n != "view"} | {"image": batch["image"] * random.random()}
 
 
-@AUGMENTATIONS.register()
-class Crops(Augmentation):
+@TRANSFORMS.register()
+class Crops(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         return {name: batch[name][..., 1:] for name in ("image", *tasks)}
 
 
-@AUGMENTATIONS.register()
-class LosesTargets(Augmentation):
+@TRANSFORMS.register()
+class LosesTargets(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
         return {"image": batch["image"]}
 
 
-@AUGMENTATIONS.register()
+@TRANSFORMS.register()
 class CountsOneView(ScaleFlip):
     def __init__(self) -> None:
         super().__init__(flip=0.5)
@@ -93,8 +93,8 @@ class CountsOneView(ScaleFlip):
         return 1
 
 
-@AUGMENTATIONS.register()
-class UpsideDown(Augmentation):
+@TRANSFORMS.register()
+class UpsideDown(Transform):
     """Two views, of which the second is no mirror image."""
 
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
@@ -109,14 +109,26 @@ class UpsideDown(Augmentation):
         return 2
 
 
-@AUGMENTATIONS.register()
-class KeepsTheView(Augmentation):
+@TRANSFORMS.register()
+class TooBright(Transform):
     def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
-        return dict(batch)
+        return batch | {"image": batch["image"] * 1.2}
 
 
-def test_an_augmentation_of_ones_own_holds() -> None:
-    assert broken("augmentation", f"{__name__}.colours") == {}
+@TRANSFORMS.register()
+class ForgetsTheView(ScaleFlip):
+    def __init__(self) -> None:
+        super().__init__(flip=0.5)
+
+    def __call__(self, batch: Batch, tasks: Tasks) -> Batch:
+        return {name: value for name, value in super().__call__(batch, tasks).items() if name != "view"}
+
+    def count_views(self) -> int | None:
+        return 2
+
+
+def test_a_transform_of_ones_own_holds() -> None:
+    assert broken("transform", f"{__name__}.colours") == {}
 
 
 @pytest.mark.parametrize(
@@ -134,11 +146,18 @@ def test_an_augmentation_of_ones_own_holds() -> None:
             {"views_are_counted": "two images with view 0: ", "views_are_those_of_the_cache": ""},
         ),
         ("upside_down", {"views_are_those_of_the_cache": "the second view, and its mirror image: "}),
-        ("keeps_the_view", {"views_are_counted": "there is a `view`, but no count of views"}),
+        ("too_bright", {"stays_in_range": "an image ranges from 0"}),
+        (
+            "forgets_the_view",
+            {
+                "views_are_counted": "there is no `view`, but 2 views are declared",
+                "views_are_those_of_the_cache": "the first view, and the image: ",
+            },
+        ),
     ],
 )
-def test_a_mistake_in_an_augmentation_is_told(name: str, seen: dict[str, str]) -> None:
-    found = broken("augmentation", f"{__name__}.{name}")
+def test_a_mistake_in_a_transform_is_told(name: str, seen: dict[str, str]) -> None:
+    found = broken("transform", f"{__name__}.{name}")
     assert set(found) == set(seen), found
     for key, words in seen.items():
         assert words in found[key], found[key]

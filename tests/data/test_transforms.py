@@ -1,4 +1,4 @@
-"""Augmentation: image and targets move together, and values follow the geometry."""
+"""Transforms: image and targets move together, and values follow the geometry."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from src.data.transforms.base import AUGMENTATIONS, Batch
+from src.data.transforms.base import TRANSFORMS, Batch
+from src.data.transforms.chain import Chain
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.base import Task
@@ -23,7 +24,7 @@ def batch(count: int = 8, height: int = 24, width: int = 36) -> dict[str, Tensor
     normal = torch.nn.functional.normalize(torch.randn(count, 3, height, width, generator=generator), dim=1)
     depth = torch.rand(count, 1, height, width, generator=generator) * 5 + 1
     depth[:, :, :3] = 0
-    image = torch.randn(count, 3, height, width, generator=generator)
+    image = torch.rand(count, 3, height, width, generator=generator)
     return {"image": image, "semantic": semantic, "depth": depth, "normal": normal}
 
 
@@ -119,7 +120,7 @@ def test_depth_of_a_scaled_crop_agrees_with_a_camera_that_is_nearer() -> None:
 
 def test_scales_below_one_are_refused() -> None:
     with pytest.raises(UserError, match=r"scales.*0.5 is not at least 1"):
-        AUGMENTATIONS.build({"_target_": "scale_flip", "scales": [0.5, 1.0]})
+        TRANSFORMS.build({"_target_": "scale_flip", "scales": [0.5, 1.0]})
 
 
 def test_the_views_of_a_subclass_that_augments_in_its_own_way_are_unknown_until_it_counts_them() -> None:
@@ -144,5 +145,5 @@ def test_the_views_of_a_subclass_that_augments_in_its_own_way_are_unknown_until_
         assert Brighter(flip=flip).views is None
     assert ScaleFlip([1.0, 1.2], flip=0.5).views is None
     numbered = batch(4) | {"view": torch.arange(4)}
-    assert "view" in Inverted(flip=0.5)(numbered, TASKS)
-    assert "view" not in Brighter(flip=0.5)(numbered, TASKS)
+    assert "view" in Chain([Inverted(flip=0.5)])(numbered, TASKS)
+    assert "view" not in Chain([Brighter(flip=0.5)])(numbered, TASKS)

@@ -1,4 +1,4 @@
-"""The contract of an augmentation."""
+"""The contract of a transform."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from torch.nn import functional
 from src.contracts.base import Contract
 from src.contracts.expectations import described, expect, expect_equal
 from src.contracts.samples import IMAGES, SIZE, draw_batch, invalid_pixels, usual_tasks
-from src.data.transforms.base import AUGMENTATIONS, Augmentation, Batch
+from src.data.transforms.base import TRANSFORMS, Batch, Transform
 from src.distillation.cache import TeacherCache
 from src.tasks.base import Task
 from src.tasks.depth import Depth
@@ -35,92 +35,109 @@ SHOWN: dict[str, Task] = {name: Shown() for name in (SAME_PICTURE, SAME_LABELS)}
 def _pictures() -> Batch:
     """Draw grey images of smooth noise, with the image itself as one target and with labels 0 and 2 as another."""
     noise = functional.interpolate(torch.randn(IMAGES, 1, 12, 18), SIZE, mode="bicubic", align_corners=False)
-    image = (noise / noise.std()).expand(-1, 3, -1, -1).clone()
+    image = (0.5 + 0.15 * noise / noise.std()).clamp(0, 1).expand(-1, 3, -1, -1).clone()
     labels = (torch.rand(IMAGES, 1, *SIZE) < 0.5).float() * 2
     return {"image": image, SAME_PICTURE: image[:, :1].clone(), SAME_LABELS: labels}
 
 
-def _build(config: Mapping[str, Any]) -> Augmentation:
-    augmentation: Augmentation = AUGMENTATIONS.build(config)
-    return augmentation
-
-
-AUGMENTATION = Contract(_build, Augmentation)
-
-
-@AUGMENTATION.property(Augmentation.__call__, required=True)
-def keeps_shapes(augmentation: Augmentation) -> None:
-    """It returns the image and all targets with their shapes, dtypes and devices"""
-    expect(isinstance(augmentation, Augmentation), f"it is a {type(augmentation).__name__}, not an Augmentation")
-    tasks = usual_tasks()
+def _draw_batch(tasks: Mapping[str, Task]) -> Batch:
+    """Draw pictures of all colours, and targets of the usual tasks."""
     batch = draw_batch(tasks)
-    out = augmentation(dict(batch), tasks)
+    return batch | {"image": torch.rand_like(batch["image"])}
+
+
+def _build(config: Mapping[str, Any]) -> Transform:
+    transform: Transform = TRANSFORMS.build(config)
+    return transform
+
+
+TRANSFORM = Contract(_build, Transform)
+
+
+@TRANSFORM.property(Transform.__call__, required=True)
+def keeps_shapes(transform: Transform) -> None:
+    """It returns the image and all targets with their shapes, dtypes and devices"""
+    expect(isinstance(transform, Transform), f"it is a {type(transform).__name__}, not a Transform")
+    tasks = usual_tasks()
+    batch = _draw_batch(tasks)
+    out = transform(dict(batch), tasks)
     expect(set(out) == set(batch), f"it returns {', '.join(out)} of {', '.join(batch)}")
     for name, before in batch.items():
         same = described(out[name]) == described(before) and out[name].device == before.device
         expect(same, f"{name} is {described(out[name])}, and was {described(before)}")
 
 
-@AUGMENTATION.property(Augmentation.__call__)
-def moves_together(augmentation: Augmentation) -> None:
+@TRANSFORM.property(Transform.__call__)
+def stays_in_range(transform: Transform) -> None:
+    """It keeps pictures within [0, 1]"""
+    tasks = usual_tasks()
+    for draw in range(DRAWS):
+        torch.manual_seed(draw)
+        batch = _draw_batch(tasks)
+        batch["image"] = batch["image"].round() if draw % 2 else batch["image"]  # the purest colours, and all
+        image = transform(batch, tasks)["image"]
+        inside = image.min() >= 0 and image.max() <= 1  # false for NaN
+        expect(inside, f"an image ranges from {image.min():.3g} to {image.max():.3g}")
+
+
+@TRANSFORM.property(Transform.__call__)
+def moves_together(transform: Transform) -> None:
     """It moves image and targets together"""
     for draw in range(DRAWS):
         torch.manual_seed(draw)
-        out = augmentation(_pictures(), SHOWN)
+        out = transform(_pictures(), SHOWN)
         for image, target in zip(out["image"].mean(1), out[SAME_PICTURE][:, 0], strict=True):
             alike = torch.corrcoef(torch.stack((image.flatten(), target.flatten())))[0, 1].abs()
             expect(alike > ALIKE, f"an image and a target that showed the same correlate by {alike:.2f} afterwards")
 
 
-@AUGMENTATION.property(Augmentation.__call__)
-def labels_are_not_blended(augmentation: Augmentation) -> None:
+@TRANSFORM.property(Transform.__call__)
+def labels_are_not_blended(transform: Transform) -> None:
     """It does not blend labels, which are resampled by nearest neighbour"""
     for draw in range(DRAWS):
         torch.manual_seed(draw)
-        labels = augmentation(_pictures(), SHOWN)[SAME_LABELS]
+        labels = transform(_pictures(), SHOWN)[SAME_LABELS]
         others = labels[(labels != 0) & (labels != 2)].tolist()
         expect(not others, f"of labels 0 and 2 it makes {len(others)} others, such as {max(others, default=0):.3g}")
 
 
-@AUGMENTATION.property(Task)
-def invalid_stays(augmentation: Augmentation) -> None:
+@TRANSFORM.property(Task)
+def invalid_stays(transform: Transform) -> None:
     """Targets without labels have none afterwards"""
     tasks = usual_tasks()
     for draw in range(DRAWS):
         torch.manual_seed(draw)
-        batch = draw_batch(tasks)
+        batch = _draw_batch(tasks)
         batch |= {name: torch.full_like(batch[name], task.invalid) for name, task in tasks.items()}
-        out = augmentation(batch, tasks)
+        out = transform(batch, tasks)
         for name, task in tasks.items():
             labelled = int((~invalid_pixels(task, out[name])).sum())
             expect(labelled == 0, f"{labelled} pixels of {name} have a label")
 
 
-@AUGMENTATION.property(Augmentation)
-def global_generator(augmentation: Augmentation) -> None:
+@TRANSFORM.property(Transform)
+def global_generator(transform: Transform) -> None:
     """It draws from torch's global generator: the same seed gives the same batch"""
     tasks = usual_tasks()
-    batch = draw_batch(tasks)
+    batch = _draw_batch(tasks)
     for seed in range(DRAWS):
         outs = []
         for _ in range(2):
             torch.manual_seed(seed)
-            outs.append(augmentation({name: value.clone() for name, value in batch.items()}, tasks))
+            outs.append(transform({name: value.clone() for name, value in batch.items()}, tasks))
         for name in batch:
             expect_equal(outs[1][name], outs[0][name], f"{name} drawn twice from seed {seed}")
 
 
-@AUGMENTATION.property(Augmentation.views)
-def views_are_counted(augmentation: Augmentation) -> str:
-    """`view` numbers an image's views, at most as many as `views` declares; without a count there is no `view`"""
-    views, seen = augmentation.views, dict[int, Tensor]()
+@TRANSFORM.property(Transform.views)
+def views_are_counted(transform: Transform) -> str:
+    """`view` numbers an image's views, at most as many as `views` declares"""
+    views, seen = transform.views, dict[int, Tensor]()
     batch = _pictures() | {"view": torch.arange(IMAGES)}
-    for draw in range(DRAWS):
+    for draw in range(DRAWS if views else 0):
         torch.manual_seed(draw)
-        out = augmentation({name: value.clone() for name, value in batch.items()}, SHOWN)
-        if views is None:
-            expect("view" not in out, "there is a `view`, but no count of views")
-            continue
+        out = transform({name: value.clone() for name, value in batch.items()}, SHOWN)
+        out = {"view": batch["view"]} | out if views == 1 else out
         expect("view" in out, f"there is no `view`, but {views} views are declared")
         for index, (number, image) in enumerate(zip(out["view"].tolist(), out["image"], strict=True)):
             expect(number // views == index, f"image {index} has view {number}, with {views} views per image")
@@ -128,15 +145,15 @@ def views_are_counted(augmentation: Augmentation) -> str:
     return f"{views} declared"
 
 
-@AUGMENTATION.property(TeacherCache)
-def views_are_those_of_the_cache(augmentation: Augmentation) -> None:
+@TRANSFORM.property(TeacherCache)
+def views_are_those_of_the_cache(transform: Transform) -> None:
     """View 0 is the image as it is and view 1 its mirror image, as the cache of teachers' features assumes"""
-    views = augmentation.views
+    views = transform.views
     expect(views in (None, 1, 2), f"{views} are declared")
     batch = _pictures() | {"view": torch.arange(IMAGES)}
     for draw in range(DRAWS if views else 0):
         torch.manual_seed(draw)
-        out = augmentation({name: value.clone() for name, value in batch.items()}, SHOWN)
+        out = batch | transform({name: value.clone() for name, value in batch.items()}, SHOWN)
         for number, image, before in zip(out["view"].tolist(), out["image"], batch["image"], strict=True):
             second = bool(number % (views or 1))
             what = "the second view, and its mirror image" if second else "the first view, and the image"
