@@ -10,7 +10,7 @@ DISTIL ?= distillation=matched
 COMMON = seed=$(SEED) reuse=true $(OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install student seeds bench test test-kills check reference format clean
+.PHONY: help install student seeds bench test test-kills test-long check reference format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -40,6 +40,9 @@ test: $(VENV)/installed ## the whole test suite
 
 test-kills: $(VENV)/installed ## runs that are killed eight times each, with loading processes and on two processes
 	OMP_NUM_THREADS=1 $(RUN) pytest -m long -rP tests/app/test_kills.py
+
+test-long: $(VENV)/installed ## the tests that `make test` leaves out
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 -m long --ignore=tests/app/test_kills.py
 
 check: $(VENV)/installed ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check src tests

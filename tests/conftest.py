@@ -28,6 +28,7 @@ TINY = (
     "pictures.count=1",
 )
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a suite that a shell began in the background
 
 
 @dataclass

@@ -84,7 +84,7 @@ class Sweep:
         job, others = Job(number, overrides), [other for other in self.jobs() if other.number != number]
         self.write(job)
         of = f" of {len(others) + 1}" if self.planned else ""
-        took = [other.seconds for other in others if other.outcome == "finished"]
+        took = [other.seconds for other in others if other.outcome in ("finished", "partial")]
         left = sum(other.outcome == "not started" for other in others) + 1
         about = f", about {time_left(sum(took) / len(took) * left)} left" if took and of else ""
         print(f"job {number + 1}{of}{about}: {' '.join(varying(job, others))}", flush=True)

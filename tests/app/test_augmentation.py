@@ -45,7 +45,7 @@ def test_a_chain_is_recorded_in_its_order_and_resumed(trained: Workspace) -> Non
     assert_same_weights(stopped, whole)
 
 
-@pytest.mark.parametrize(("name", "part"), [("flip", {"flip": 0.5}), ("none", {})])
+@pytest.mark.parametrize(("name", "part"), [("flip", {"flip": 0.5}), pytest.param("none", {}, marks=pytest.mark.long)])
 def test_a_run_that_began_with_a_single_augmentation_is_resumed(trained: Workspace, name: str, part: dict) -> None:
     options = (*TEACHER, f"augmentation={name}")
     whole, stopped = trained.train(*options, "trainer.max_epochs=2"), trained.train(*options)

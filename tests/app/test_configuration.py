@@ -174,6 +174,7 @@ def test_every_key_and_option_has_a_description_and_each_yaml_is_valid() -> None
         own = [name for name in registry.names() if "." not in name]  # others are those of other tests
         for name in own:
             known = annotations(registry.part({"_target_": name}))
+            known |= {option: parameter.annotation for option, parameter in registry.options_of_all().items()}
             for option in registry.options({"_target_": name}):
                 marks = getattr(known[option], "__metadata__", ())
                 assert any(getattr(mark, "description", None) for mark in marks), f"{kind} {name}: {option}"

@@ -74,6 +74,7 @@ def same(one: Path, other: Path) -> None:
     assert read_json(one / "metrics.json")["metrics"] == pytest.approx(read_json(other / "metrics.json")["metrics"])
 
 
+@pytest.mark.long
 def test_two_nodes_train_what_two_processes_of_one_node_train(trained: Workspace) -> None:
     before = set(trained.runs())
     result = trained.run("train", *SETTINGS, *TRAIN, "trainer.devices=2")
@@ -88,6 +89,7 @@ def test_two_nodes_train_what_two_processes_of_one_node_train(trained: Workspace
         same(one_node, run)
 
 
+@pytest.mark.long
 def test_a_requeued_job_goes_on_where_it_was(trained: Workspace) -> None:
     settings = [o for o in SETTINGS if "max_epochs" not in o]
     arguments = (*settings, "stage=student", "distillation=none", *NODES)

@@ -26,7 +26,7 @@ def wait_for(condition, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("loss_weights", "workers"), [("dwa", 2), ("gradnorm", 0)])
+@pytest.mark.parametrize(("loss_weights", "workers"), [("dwa", 2), pytest.param("gradnorm", 0, marks=pytest.mark.long)])
 def test_killed_and_resumed_equals_never_killed(trained: Workspace, loss_weights: str, workers: int) -> None:
     arguments = [
         *LONG,
@@ -122,12 +122,15 @@ def test_two_processes_give_the_metrics_of_one(trained: Workspace) -> None:
         assert two[key] == pytest.approx(value, rel=1e-4, abs=1e-6), key
 
 
-@pytest.mark.parametrize("loss_weights", ["uniform", "dwa", "gradnorm", "mgda"])
+@pytest.mark.parametrize(
+    "loss_weights", ["uniform", "mgda", *(pytest.param(name, marks=pytest.mark.long) for name in ("dwa", "gradnorm"))]
+)
 def test_distillation_trains_on_two_processes(trained: Workspace, loss_weights: str) -> None:
     result = trained.run("train", *TINY, *DDP, "stage=student", f"loss_weights={loss_weights}", "dataset.batch_size=2")
     assert result.code == 0, result.out
 
 
+@pytest.mark.long
 def test_judging_by_the_last_ten_epochs_works_on_two_processes(trained: Workspace) -> None:
     options = ("protocol=mean10", "dataset.batch_size=2", "label=mean of two")
     result = trained.run("train", *TINY, *DDP, "stage=student", "distillation=none", *options)
@@ -138,6 +141,7 @@ def test_judging_by_the_last_ten_epochs_works_on_two_processes(trained: Workspac
     assert judged["metrics"]["depth/rmse"] == pytest.approx(float(last["val/depth/rmse"]))
 
 
+@pytest.mark.long
 def test_a_sweep_runs_on_spawned_processes(trained: Workspace) -> None:
     """What the message that refuses ddp under a multirun offers."""
     spawn = ["trainer=ddp_spawn", "trainer.accelerator=cpu", "label=spawned"]

@@ -2,12 +2,12 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 import src.train
 from src.runs.lock import only_trainer
@@ -55,27 +55,27 @@ def test_a_mistake_ends_its_own_job_alone(trained: Workspace, batches: tuple[str
     (run,) = set(trained.runs()) - before
     assert rows(result.out) == [
         ["1", "failed", "dataset.batch_size=99", "-"],
-        ["2", "finished", "dataset.batch_size=4", str(run)],
+        ["2", "partial", "dataset.batch_size=4", str(run)],  # of a debug run
     ]
     assert "dataset.batch_size=12" in result.out
     assert "Traceback" not in result.out
     assert "job 2 of 2" in result.out
-    assert [job["outcome"] for job in read_json(run.parent / "sweep.json")] == ["failed", "finished"]
+    assert [job["outcome"] for job in read_json(run.parent / "sweep.json")] == ["failed", "partial"]
     assert {path.name for path in run.parent.iterdir()} == {"1", "sweep.json", "multirun.yaml"}
 
 
 def test_a_crash_ends_its_own_job_alone(trained: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = src.train.fit
 
-    def crash_at_seed_32(run: Any, folder: Path, record: dict[str, Any]) -> None:
+    def crash_at_seed_32(run: Any, folder: Path, record: dict[str, Any], checkpoint: Path | None) -> None:
         if record["seed"] == 32:
             raise ZeroDivisionError("planted")
-        fit(run, folder, record)
+        fit(run, folder, record, checkpoint)
 
     monkeypatch.setattr(src.train, "fit", crash_at_seed_32)
     result = trained.call("train", "-m", *BASELINE, "trainer.max_epochs=1", "seed=32,33,34", "debug=batch")
     assert result.code == 1
-    assert [row[1] for row in rows(result.out)] == ["failed", "finished", "finished"]
+    assert [row[1] for row in rows(result.out)] == ["failed", "partial", "partial"]
     assert "job 1: ZeroDivisionError: planted" in result.out
     assert "Traceback" in result.out
     assert "job 3 of 3, about" in result.out
@@ -117,14 +117,21 @@ def test_what_another_process_trains_is_waited_for_and_not_resumed_beside_it(
     assert workspace.call(*command).code == 130
     monkeypatch.undo()
     (run,) = workspace.runs()
-    held = threading.Event()
+    held, awaited = threading.Event(), threading.Event()
 
-    def train_elsewhere(seconds: float) -> None:
+    class Lock(FileLock):
+        def acquire(self, *arguments: Any, **options: Any) -> Any:
+            if "blocking" not in options:
+                awaited.set()
+            return super().acquire(*arguments, **options)
+
+    def train_elsewhere() -> None:
         with only_trainer(run):
             held.set()
-            time.sleep(seconds)
+            awaited.wait(60)
 
-    other = threading.Thread(target=train_elsewhere, args=(4,))
+    monkeypatch.setattr("src.foundation.lock.FileLock", Lock)
+    other = threading.Thread(target=train_elsewhere)
     other.start()
     held.wait()
     refused = workspace.call("train", f"resume={run}")

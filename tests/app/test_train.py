@@ -57,7 +57,7 @@ def test_teachers_are_unchanged_by_their_student(trained: Workspace) -> None:
     files = {
         run: (run / "weights.pt").read_bytes()
         for run in trained.runs()
-        if read_json(run / "run.json")["stage"] == "teacher"
+        if read_json(run / "run.json")["stage"] == "teacher" and (run / "weights.pt").exists()
     }
     trained.train("stage=student", "distillation=kd4mtl")
     assert all((run / "weights.pt").read_bytes() == content for run, content in files.items())

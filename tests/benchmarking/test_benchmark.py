@@ -53,6 +53,7 @@ def test_every_stage_and_data_mode_is_measured_and_written(workspace: Workspace)
     assert (workspace.root / "out" / "benchmark.md").read_text().count("\n| ") == 6
 
 
+@pytest.mark.long
 def test_variants_are_compared_with_what_they_vary(workspace: Workspace) -> None:
     variants = 'variants={kept: ["teacher_cache=1"], wide: ["model.filters=[8,12,16,16]"]}'
     result = workspace.run("benchmark", *arguments(workspace, "stages=[multi-task,distilled]", variants))

@@ -116,7 +116,7 @@ def test_one_label_an_image_for_teachers_and_student_alike(workspace: Workspace)
     assert "supervision is one, not full" in result.out
     result = workspace.call("train", *TINY, "stage=student", "labels=one", "tasks=[semantic,depth]")
     assert result.code == 1
-    assert "supervised_tasks is ['depth', 'normal', 'semantic'], not ['depth', 'semantic']" in result.out
+    assert "supervised_tasks is [depth, normal, semantic], not [depth, semantic]" in result.out
     student = workspace.train("stage=student", "labels=one")
     kept = read_json(student / "labels.json")
     assert sorted(image for images in kept.values() for image in images) == list(
@@ -304,9 +304,9 @@ def test_a_resumed_run_ends_as_one_that_was_not_stopped(trained: Workspace, opti
     (stopped / "run.json").write_text(record.replace('"status": "finished"', '"status": "interrupted"'))
     result = trained.call("train", f"resume={stopped}")
     assert result.code == 0, result.out
-    for key in ("teachers", "values"):
+    for key in ("teachers", "changed"):
         now, expected = (str(read_json(run / "run.json")[key]) for run in (stopped, whole))
-        assert now.replace("max_epochs=1", "max_epochs=2") == expected
+        assert now.replace("max_epochs': 1", "max_epochs': 2") == expected
     states = [torch.load(run / "weights.pt", weights_only=True)["state_dict"] for run in (whole, stopped)]
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())
 
@@ -323,4 +323,4 @@ def test_a_sweep_of_adaptors_and_distances_ends_with_one_table(trained: Workspac
     assert result.code == 0, result.out
     table = (tmp_path / "comparison.md").read_text()
     for method in ("(matched)", "(matched, low_rank)", "(matched, channel_kl)", "(matched, low_rank, channel_kl)"):
-        assert table.count(f"| distilled {method} [") == 1  # followed by the values that make it tiny
+        assert table.count(f"| distilled {method} |") == 1

@@ -107,6 +107,7 @@ def test_features_without_owners_serve_every_task() -> None:
         feature_of(features, "bottleneck", "semantic")
 
 
+@pytest.mark.long
 def test_mtan_trains_as_teachers_and_distilled_student_through_the_command_line(workspace: Workspace) -> None:
     tiny = [o for o in TINY if not o.startswith(("model.", "dataset.size"))]
     tiny += ["model=mtan_quarter", "model.filters=[4,4,6,6,8]", "dataset.size=[32,64]", "tasks=[semantic,depth]"]
