@@ -68,7 +68,14 @@ class References:
         if mark in self.by_digest:
             return self.by_digest[mark]
         where = entry.get("from") if isinstance(entry, Mapping) else entry
-        return self.by_path.get(Path(where).resolve()) if isinstance(where, str) else None
+        if not isinstance(where, str):
+            return None
+        if found := self.by_path.get(Path(where).resolve()):
+            return found
+        # recorded by an earlier version, relative to a folder that is not known: by its own name, which is unique
+        end = Path(where).parts[-2:]
+        alike = [run for path, run in self.by_path.items() if path.parts[-2:] == end]
+        return alike[0] if len(alike) == 1 else None
 
     def differences(self, run: Run) -> dict[str, dict[str, Any]]:
         """Return in what the training of each teacher that ``run`` used, if a run trained it, differs from its own."""

@@ -112,6 +112,15 @@ def test_a_student_is_compared_with_the_teachers_it_used_wherever_they_lie_now(t
     assert row.mean(DELTA) == pytest.approx(100 * (0.4552 / 0.4054 - 1) / 3)
 
 
+def test_teachers_that_were_recorded_relatively_are_found_by_their_names(tmp_path: Path) -> None:
+    used = write_teachers(tmp_path / "place" / "runs")
+    relative = {task: str(Path("runs") / Path(path).name) for task, path in used.items()}
+    write_run(tmp_path / "place" / "runs", "s", student(0.4552), OFFLINE, names=DISTILLED, teachers=relative)
+    row = one(tmp_path).rows[-1]
+    assert row.method == "distilled (matched)"
+    assert row.mean(DELTA) == pytest.approx(100 * (0.4552 / 0.4054 - 1) / 3)
+
+
 def test_a_baseline_is_compared_with_the_teachers_of_its_settings_and_seed(tmp_path: Path) -> None:
     write_teachers(tmp_path)
     write_teachers(tmp_path, name="other", configuration={"optimiser": {"lr": 0.5}})
