@@ -37,7 +37,7 @@ def predict(invocation: Invocation[PredictConfig]) -> None:
         save_png(out / f"{path.stem}.png", draw_panel(denormalise(image[0]).cpu().numpy(), raw, {}, tasks))
         if config.arrays:
             for name, value in raw.items():
-                array = value.argmax(0) if tasks[name].modality.startswith("label") else value
+                array = value.argmax(0) if tasks[name].modality.kind == "classes" else value
                 stream = io.BytesIO()
                 np.save(stream, array.cpu().numpy())
                 write_atomically(out / f"{path.stem}.{name}.npy", stream.getvalue())

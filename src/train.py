@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from src.app import command
-from src.app.assemble import Assembled, assemble, task_configs, title
+from src.app.assemble import Assembled, assemble, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
 from src.app.describe import describe
@@ -45,7 +45,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
     config, values = resumed(invocation, folder) or begun(invocation)
     run = assemble(config, values, invocation.overrides, folder, group=_sweep())
     if invocation.config.objective == DELTA:
-        reference({name: t.entry for name, t in run.teachers.items()}, primary_metrics(task_configs(config)))
+        reference({name: t.entry for name, t in run.teachers.items()}, primary_metrics(run.task_configs))
     with ExitStack() as claims:
         same = claim(Path(config.paths.runs), run.digest, claims) if config.reuse else None
         if same is None and directory.is_first_process():

@@ -1,21 +1,17 @@
 """The one place that turns a training configuration into objects."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
-from src.data.loading.label_masks import draw_labels
-from src.data.loading.module import DenseDataModule, open_store
-from src.data.sources.base import SOURCES
-from src.data.store.pack import pack_if_missing
+from src.app.open_data import open_data, task_configs, tasks_on_data
+from src.data.loading.module import DenseDataModule
 from src.data.transforms.base import TRANSFORMS, Transform
 from src.distillation.adaptors.base import ADAPTORS
 from src.distillation.base import REGIMES, Distillation
@@ -31,7 +27,7 @@ from src.runs.identity import dataset_identity, decisive, run_digest
 from src.runs.network_file import build_tasks
 from src.runs.teacher import Teacher
 from src.runs.teacher_ranking import Student
-from src.tasks.base import TASKS, Task
+from src.tasks.base import Task
 from src.training.base import DenseModule
 from src.training.callbacks.tracking import Tracking
 from src.training.multi_task import MultiTaskModule
@@ -50,6 +46,8 @@ class Assembled:
     """All objects of a training run."""
 
     tasks: dict[str, Task]
+    task_configs: dict[str, Any]
+    """By name, with what the dataset says of their modalities."""
     data: DenseDataModule
     network: MultiTaskNetwork
     teachers: dict[str, Teacher]
@@ -57,7 +55,7 @@ class Assembled:
     module: DenseModule
     trainer: pl.Trainer | None
     dataset: dict[str, Any]
-    """Name, size, number of classes and content digest of the data."""
+    """Name, size, label set and content digest of the data."""
     configuration: Configuration
     """What decides the run's outcome, its teachers aside."""
     digest: str
@@ -85,12 +83,13 @@ def assemble(
     Raises:
         UserError: parts that do not fit each other, or data or teachers that are not there.
     """
-    tasks = build_tasks(task_configs(config))
+    on_data = tasks_on_data(config)
+    tasks = build_tasks(on_data)
     torch.manual_seed(config.seed)
     network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
     network.check_size(config.dataset.size)  # before data are drawn
     augmentation: list[Transform] = [TRANSFORMS.build(part) for part in config.augmentation.values()]
-    data = _data(config, tasks, augmentation)
+    data = open_data(config, tasks, augmentation)
     dataset = dataset_identity(values["dataset"], data.store.manifest)
     known = {"content": dataset["content"], "train_images": len(data.train_indices)}
     precision = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
@@ -103,17 +102,9 @@ def assemble(
     module = _module(config, network, tasks, distillation)
     trainer = _trainer(config, values, folder, group) if folder else None
     return Assembled(
-        tasks, data, network, dict(teachers), distillation, module, trainer, dataset, configuration,
+        tasks, on_data, data, network, dict(teachers), distillation, module, trainer, dataset, configuration,
         run_digest(configuration, digests, values["trainer"]),
     )  # fmt: skip
-
-
-def task_configs(config: TrainConfig) -> dict[str, Any]:
-    """Return the configurations of the tasks that are trained: one for a teacher, all of ``tasks`` for a student."""
-    if config.stage.name == "student":
-        return dict(config.tasks)
-    assert config.task is not None
-    return {TASKS.build(config.task).name: config.task}
 
 
 def title(config: TrainConfig) -> str:
@@ -133,49 +124,6 @@ def supervision(config: TrainConfig) -> dict[str, Any]:
     """Describe which labels are kept; where not all are, with the tasks and the seed from which they are drawn."""
     drawn = {"supervised_tasks": sorted(config.tasks), "supervised_seed": config.seed}
     return {"supervision": config.labels} | ({} if config.labels == "full" else drawn)
-
-
-def _data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Sequence[Transform]) -> DenseDataModule:
-    """Open the packed store, drawing a procedural dataset that is not there yet, and wrap it."""
-    dataset, root = config.dataset, Path(config.dataset.root)
-    if dataset.procedural:
-        source = SOURCES.build(dataset.source)
-        stored = pack_if_missing(source, root, dataset.size, os.cpu_count() or 1, dataset.name).manifest.source
-        if stored != source.description:
-            raise UserError(
-                f"{root} holds other data than the config names",
-                f"it holds '{stored}', the config names '{source.description}'",
-                f"python -m src.prepare dataset={dataset.name} overwrite=true (and your options), or "
-                "dataset.root=ELSEWHERE",
-            )
-    store = open_store(root, dataset.size)
-    unit = store.manifest.units.get("depth")
-    if "depth" in tasks and unit != dataset.depth_unit:
-        raise UserError(
-            f"dataset.depth_unit={dataset.depth_unit} is not the store's unit of depth",
-            f"{root} holds depth in {unit}",
-            f"'dataset.depth_unit={unit}'",
-        )
-    return DenseDataModule(
-        store,
-        tasks,
-        dataset.batch_size,
-        augmentation,
-        validation=dataset.validation,
-        holdout=dataset.holdout,
-        workers=dataset.workers,
-        resident=dataset.resident,
-        seed=config.seed,
-        supervision=_labels(config, store.count("train")),
-        channels_last=config.channels_last,
-    )
-
-
-def _labels(config: TrainConfig, count: int) -> dict[str, np.ndarray] | None:
-    """Draw which of ``count`` training images keep the label of which task; None where all do."""
-    if config.labels == "full":
-        return None
-    return draw_labels(count, list(config.tasks), config.labels, config.seed)
 
 
 def _teachers(

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from src.app.assemble import Assembled, supervision, task_configs
+from src.app.assemble import Assembled, supervision
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
-from src.foundation.part_options import TARGET
 from src.runs.canonical import canonical, differences, flattened, transforms_of
 from src.runs.starts import describe_environment
 
@@ -21,7 +20,7 @@ def changed_values(configuration: Mapping[str, Any], names: Mapping[str, Any]) -
     usual["trainer"] = option("trainer", "default") or {}
     usual["dataset"] = option("dataset", str(configuration["dataset"]["name"])) or {}
     tasks = configuration["tasks"]
-    usual["tasks"] = {name: option("task", str(task.get(TARGET))) or {} for name, task in tasks.items()}
+    usual["tasks"] = {name: option("task", name) or {} for name in tasks}
     transforms = transforms_of(configuration.get("augmentation"))
     own = {**configuration, "augmentation": dict(zip(_transform_names(transforms, names), transforms, strict=True))}
     reference = canonical(usual) | {"augmentation": {name: _usual_transform(name) for name in own["augmentation"]}}
@@ -65,11 +64,9 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
         "names": names,
         "stage": config.stage.name,
         "task": next(iter(run.tasks)) if config.stage.name == "teacher" else None,
-        "task_configs": task_configs(config),
+        "task_configs": run.task_configs,
         "dataset": run.dataset,
         "source": manifest.source,
-        "labels": {modality: list(labels.names) for modality, labels in manifest.labels.items()},
-        "units": dict(manifest.units),
         "train_images": len(run.data.train_indices),
         "epochs": config.trainer.max_epochs,
         "validation": config.dataset.validation,
@@ -90,4 +87,4 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
 
 def metadata(record: Mapping[str, Any]) -> dict[str, Any]:
     """Select from a record what is needed to use the weights."""
-    return {"tasks": record["task_configs"]} | {key: record[key] for key in ("model", "dataset", "labels", "units")}
+    return {"tasks": record["task_configs"]} | {key: record[key] for key in ("model", "dataset")}

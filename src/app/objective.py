@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from src.app.assemble import task_configs
 from src.app.configuration.train import TrainConfig
+from src.app.open_data import tasks_on_data
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
 from src.foundation.validation import nearest
@@ -22,7 +22,7 @@ def check_objective(config: TrainConfig) -> None:
     objective = config.objective
     if objective is None:
         return
-    tasks = build_tasks(task_configs(config))
+    tasks = build_tasks(tasks_on_data(config))
     known = [SCORE, DELTA, *(f"{name}/{metric}" for name, task in tasks.items() for metric in task.higher_is_better)]
     if objective not in known:
         meant = nearest(objective, known)

@@ -1,45 +1,64 @@
 """Tiny random inputs: stored labels, targets and batches, with tasks and networks for parts that need some."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from src.modalities.base import IGNORE, UNKNOWN, Kind, Modality
+from src.modalities.known import EDGES, NORMAL, SALIENCY, depth
+from src.modalities.targets import invalid_value
 from src.models.base import MultiTaskNetwork, build_network
 from src.tasks.base import TASKS, Task
+from src.tasks.map_task import MapTask
+from src.tasks.matching import name_of
 
 IMAGES = 3
 SIZE = (32, 48)
 CLASSES = 5
 SMALL = {"_target_": "small", "filters": [4, 6, 8, 8]}
-Draw = Callable[[int, Tensor], Tensor]
-
-
-def classes(count: int, unlabelled: Tensor) -> Tensor:
-    """Draw int8 (N, H, W), -1 where unlabelled."""
-    return torch.randint(max(count, 2), unlabelled.shape).masked_fill(unlabelled, -1).to(torch.int8)
-
-
-def scalars(count: int, unlabelled: Tensor) -> Tensor:
-    """Draw float16 (N, H, W), above 0, 0 where unlabelled."""
-    return (torch.rand(unlabelled.shape) * 8 + 0.5).masked_fill(unlabelled, 0).half()
-
-
-def vectors(count: int, unlabelled: Tensor) -> Tensor:
-    """Draw float16 (N, H, W, channels) of unit length, 0 where unlabelled."""
-    drawn = functional.normalize(torch.randn(*unlabelled.shape, count), dim=-1)
-    return drawn.masked_fill(unlabelled[..., None], 0).half()
-
-
-FORMS: dict[str, tuple[str, Draw]] = {
-    "label": ("classes int8 (N, H, W), -1 without a label", classes),
-    "depth": ("scalars float16 (N, H, W), 0 without a label", scalars),
-    "normal": ("vectors float16 (N, H, W, channels), 0 without a label", vectors),
+KNOWN = {modality.name: modality for modality in (depth(), NORMAL, EDGES, SALIENCY)}
+FORMS = {
+    "classes": "classes int8 (N, H, W), -1 without a label",
+    "scalar": "scalars float16 (N, H, W)",
+    "vector": "vectors float16 (N, H, W, channels), 0 without a label",
+    "binary": "uint8 (N, H, W), 0 or 1, 255 without a label",
 }
-"""How a store holds labels, by the prefix of the modality: a description, and what draws a batch."""
+"""How a store holds labels, by the kind of their modality."""
+
+
+def sample_modality(kind: str, name: str) -> Modality:
+    """Return a modality for a task that is built without a dataset."""
+    if name in KNOWN and KNOWN[name].kind == kind:
+        return KNOWN[name]
+    names = tuple(f"class {index}" for index in range(CLASSES)) if kind == "classes" else ()
+    return Modality(name=name, kind=cast(Kind, kind), channels=3 if kind == "vector" else 1, names=names)
+
+
+def built_task(config: Mapping[str, Any]) -> Task:
+    """Build a task; one by kind gets a modality of its kind."""
+    given = config.get("modality")
+    if TASKS.takes(config, "modality") and not isinstance(given, Mapping):
+        kind = cast(type[MapTask], TASKS.part(config)).kind
+        config = {**config, "modality": sample_modality(kind, str(given or name_of(config))).plain()}
+    task: Task = TASKS.build(config)
+    return task
+
+
+def draw_stored(modality: Modality, unlabelled: Tensor) -> Tensor:
+    """Draw labels as a store holds them, without labels where ``unlabelled`` (N, H, W)."""
+    shape = unlabelled.shape
+    if modality.kind == "classes":
+        return torch.randint(max(modality.outputs, 2), shape).masked_fill(unlabelled, IGNORE).to(torch.int8)
+    if modality.kind == "binary":
+        return torch.randint(2, shape).masked_fill(unlabelled, UNKNOWN).to(torch.uint8)
+    if modality.kind == "vector":
+        drawn = functional.normalize(torch.randn(*shape, modality.channels), dim=-1)
+        return drawn.masked_fill(unlabelled[..., None], 0).half()
+    return (torch.rand(shape) * 8 + 0.5).masked_fill(unlabelled, invalid_value(modality)).half()
 
 
 @dataclass(frozen=True)
@@ -67,24 +86,23 @@ def invalid_pixels(task: Task, target: Tensor) -> Tensor:
     return invalid.all(1) if target.ndim == 4 else invalid
 
 
-def draw_sample(task: Task, form: str, size: tuple[int, int] = SIZE) -> Sample:
-    """Draw a sample whose labels are stored in one of FORMS."""
-    words, draw = FORMS[form]
+def draw_sample(task: Task, size: tuple[int, int] = SIZE) -> Sample:
+    """Draw a sample whose labels are stored as the task's modality says."""
     unlabelled = torch.rand(IMAGES, *size) < 0.3
-    target = task.target(draw(task.channels, unlabelled))
-    empty = task.target(draw(task.channels, torch.ones_like(unlabelled)))
-    return Sample(words, target, empty, torch.randn(IMAGES, task.channels, *size), unlabelled)
+    target = task.target(draw_stored(task.modality, unlabelled))
+    empty = task.target(draw_stored(task.modality, torch.ones_like(unlabelled)))
+    raw = torch.randn(IMAGES, task.channels, *size)
+    return Sample(FORMS[task.modality.kind], target, empty, raw, unlabelled)
 
 
 def usual_tasks() -> dict[str, Task]:
-    """Build a task of each kind, for parts that need tasks."""
+    """Build a task of each of the usual kinds, for parts that need tasks."""
     configs: list[dict[str, Any]] = [
-        {"_target_": "semantic", "classes": CLASSES},
-        {"_target_": "depth"},
-        {"_target_": "normal"},
+        {"_target_": "classes", "name": "semantic"},
+        {"_target_": "scalar", "name": "depth"},
+        {"_target_": "vector", "name": "normal"},
     ]
-    tasks: list[Task] = [TASKS.build(config) for config in configs]
-    return {task.name: task for task in tasks}
+    return {task.name: task for task in map(built_task, configs)}
 
 
 def small_network(tasks: Mapping[str, Task]) -> MultiTaskNetwork:
@@ -94,6 +112,5 @@ def small_network(tasks: Mapping[str, Task]) -> MultiTaskNetwork:
 
 def draw_batch(tasks: Mapping[str, Task]) -> dict[str, Tensor]:
     """Draw images (N, 3, H, W) and targets of the usual tasks, some pixels without a label."""
-    forms = {name: next(form for form in FORMS if task.modality.startswith(form)) for name, task in tasks.items()}
-    targets = {name: draw_sample(task, forms[name]).target for name, task in tasks.items()}
+    targets = {name: draw_sample(task).target for name, task in tasks.items()}
     return {"image": torch.randn(IMAGES, 3, *SIZE)} | targets

@@ -17,8 +17,9 @@ from src.contracts.expectations import (
     expect_scalar,
     expect_shape,
 )
-from src.contracts.samples import FORMS, Sample, draw_sample, invalid_pixels
-from src.tasks.base import TASKS, Task
+from src.contracts.samples import FORMS, Sample, built_task, draw_sample, invalid_pixels
+from src.modalities.base import Modality
+from src.tasks.base import Task
 
 ROUNDING = 1e-5
 
@@ -31,21 +32,17 @@ class TaskSubject:
 
     @cached_property
     def sample(self) -> Sample:
-        """A sample whose labels are stored in a form that the task takes: its modality's, else the first that it takes.
+        """A sample whose labels are stored as the task's modality says.
 
         Raises:
-            DoesNotHoldError: the task takes none of the forms.
+            DoesNotHoldError: the task does not take them.
         """
-        named = [form for form in FORMS if self.task.modality.startswith(form)]
-        refused = []
-        for form in dict.fromkeys([*named, *FORMS]):
-            try:
-                sample = draw_sample(self.task, form)
-                _require_targets(self.task, sample)
-                return sample
-            except Exception as error:  # whatever a task raises for what it does not take
-                refused.append(f"{FORMS[form][0]}: {in_a_line(error)}")
-        raise DoesNotHoldError("; ".join(refused))
+        try:
+            sample = draw_sample(self.task)
+            _require_targets(self.task, sample)
+            return sample
+        except Exception as error:  # whatever a task raises for what it does not take
+            raise DoesNotHoldError(f"{FORMS[self.task.modality.kind]}: {in_a_line(error)}") from error
 
     @property
     def changed_where_unlabelled(self) -> Tensor:
@@ -62,7 +59,7 @@ def _require_targets(task: Task, sample: Sample) -> None:
 
 
 def _build(config: Mapping[str, Any]) -> TaskSubject:
-    return TaskSubject(TASKS.build(config))
+    return TaskSubject(built_task(config))
 
 
 TASK = Contract(_build, Task)
@@ -73,10 +70,10 @@ def declares(subject: TaskSubject) -> str:
     """It declares its name, the modality of its labels and the channels of its head"""
     task = subject.task
     expect(isinstance(task, Task), f"it is a {type(task).__name__}, not a Task")
-    for what, kind in (("name", str), ("modality", str), ("channels", int)):
+    for what, kind in (("name", str), ("modality", Modality), ("channels", int)):
         value = getattr(task, what, None)
         expect(isinstance(value, kind) and bool(value), f"{what} is {value!r}")
-    return f"{task.name}, {task.modality}, {task.channels}"
+    return f"{task.name}, {task.modality.name}, {task.channels}"
 
 
 @TASK.property(Task.target, required=True)

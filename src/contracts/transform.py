@@ -12,8 +12,9 @@ from src.contracts.expectations import described, expect, expect_equal
 from src.contracts.samples import IMAGES, SIZE, draw_batch, invalid_pixels, usual_tasks
 from src.data.transforms.base import TRANSFORMS, Batch, Transform
 from src.distillation.cache import TeacherCache
+from src.modalities.base import Modality
 from src.tasks.base import Task
-from src.tasks.depth import Depth
+from src.tasks.scalar import Scalar
 
 DRAWS = 24
 ALIKE = 0.7
@@ -21,15 +22,10 @@ ALIKE = 0.7
 SAME_PICTURE, SAME_LABELS = "picture", "labels"
 
 
-class Shown(Depth):
-    """A task whose labels do not change with the scale, so that only movements of pixels change them."""
-
-    def rescale(self, target: Tensor, scale: Tensor) -> Tensor:
-        """Return the labels."""
-        return target
-
-
-SHOWN: dict[str, Task] = {name: Shown() for name in (SAME_PICTURE, SAME_LABELS)}
+SHOWN: dict[str, Task] = {
+    name: Scalar(Modality(name=name, kind="scalar", low=0.0, invalid=0.0)) for name in (SAME_PICTURE, SAME_LABELS)
+}
+"""Tasks whose labels do not change with the scale, so that only movements of pixels change them."""
 
 
 def _pictures() -> Batch:

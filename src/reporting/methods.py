@@ -12,7 +12,8 @@ from src.runs.record import Run
 from src.runs.teacher_ranking import extent
 
 NAMED_OTHERWISE = (
-    "dataset.name", "dataset.size", "dataset.classes", "dataset.content", "dataset.train_images", "dataset.batch_size",
+    "dataset.name", "dataset.size", "dataset.classes", "dataset.label",
+    "dataset.content", "dataset.train_images", "dataset.batch_size",
     "trainer.max_epochs", "trainer.precision", "trainer.processes", "optimiser.lr",
 )  # fmt: skip
 SUPERVISION = {"full": "", "random": ", random tasks' labels each", "one": ", one task's label each"}

@@ -1,9 +1,11 @@
-"""Parts as files of earlier versions name them: by import paths, of which only these are known."""
+"""Parts as files of earlier versions name them, of which only these are known."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from src.foundation.part_options import TARGET
+from src.modalities.base import Modality
+from src.modalities.known import NORMAL, depth_in
 
 FORMER_NAMES = {
     "src.models.small.small": "small",
@@ -11,17 +13,36 @@ FORMER_NAMES = {
     "src.models.mtan.mtan": "mtan",
     "src.models.smp.smp_network": "smp",
     "src.models.timm.timm_network": "timm",
-    "src.tasks.semantic.Semantic": "semantic",
-    "src.tasks.depth.Depth": "depth",
-    "src.tasks.normal.Normal": "normal",
 }
 NO_AUGMENTATION = {TARGET: "scale_flip", "scales": [1], "flip": 0}
 """The canonical configuration of a training without transforms."""
 
 
 def by_present_names(config: Any) -> Any:
-    """Return a network's or task's configuration with the name that its part has now; anything else as it is."""
+    """Return a network's configuration with the name that its part has now; anything else as it is."""
     if not isinstance(config, Mapping):
         return config
     name = config.get(TARGET)
     return {**config, TARGET: FORMER_NAMES.get(name, name)} if isinstance(name, str) else dict(config)
+
+
+def present_task(config: Any) -> Any:
+    """Return the configuration that a task of an earlier version has now: by kind, with its modality."""
+    if not isinstance(config, Mapping):
+        return config
+    target = str(config.get(TARGET))
+    former = target.rpartition(".")[2].lower() if target.startswith("src.tasks.") else target
+    if former == "semantic" and isinstance(count := config.get("classes"), int):
+        names = tuple(config.get("names") or (f"class {index}" for index in range(count)))
+        colours = tuple((int(r), int(g), int(b)) for r, g, b in config.get("colours") or ())
+        label = Modality(name=f"label{count}", kind="classes", names=names, colours=colours)
+        metrics = ["miou", "pixel_accuracy", "miou_per_image"]
+        return {TARGET: "classes", "name": former, "modality": label.plain(), "metrics": metrics}
+    if former == "depth":
+        metrics = ["absolute_error", "relative_error", "rmse", "delta_1"]
+        return {
+            TARGET: "scalar", "name": former, "modality": depth_in(config.get("unit", "m")).plain(), "metrics": metrics
+        }  # fmt: skip
+    if former == "normal":
+        return {TARGET: "vector", "name": former, "modality": NORMAL.plain()}
+    return dict(config)

@@ -18,7 +18,7 @@ NOT_DECISIVE = (
     "paths", "logger", "pictures", "probe", "resume", "reuse", "objective", "names", "label", "extensions",
     "teacher_cache", "channels_last", "compile", "compile_backend", "compile_mode",  # the same up to rounding
 )  # fmt: skip
-OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural", "depth_unit")
+OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural")
 OF_TRAINER_NOT_DECISIVE = (
     "accelerator", "devices", "num_nodes", "strategy", "precision", "max_steps", "max_time", "fast_dev_run",
     "limit_test_batches", "log_every_n_steps", "num_sanity_val_steps", "enable_model_summary", "enable_progress_bar",
@@ -110,4 +110,4 @@ def dataset_identity(dataset: Mapping[str, Any], manifest: Manifest) -> dict[str
     """
     sums = {name: file.crc32 for name, file in sorted(manifest.splits["train"].arrays.items())}
     content = f"{zlib.crc32(repr(sums).encode()):08x}"
-    return {key: dataset[key] for key in ("name", "size", "classes")} | {"content": content}
+    return {key: dataset.get(key) for key in ("name", "size", "classes", "label")} | {"content": content}

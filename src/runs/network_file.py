@@ -11,7 +11,7 @@ from src.foundation.files import replace_atomically
 from src.foundation.tensor_files import DamagedFileError, first_line, load_tensors
 from src.models.base import MultiTaskNetwork, build_network
 from src.runs.finite_weights import refuse_not_finite
-from src.runs.former_names import by_present_names
+from src.runs.former_names import by_present_names, present_task
 from src.tasks.base import TASKS, Task
 
 FORMAT = 2
@@ -55,7 +55,7 @@ def read_network_file(path: Path) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("tasks"), dict) or "model" not in metadata:
         raise UserError(f"{path} does not describe its network", "it lacks model or tasks")
     metadata["model"] = by_present_names(metadata["model"])
-    metadata["tasks"] = {name: by_present_names(config) for name, config in metadata["tasks"].items()}
+    metadata["tasks"] = {name: present_task(config) for name, config in metadata["tasks"].items()}
     return {"metadata": metadata, "state_dict": content["state_dict"]}
 
 

@@ -13,7 +13,7 @@ from src.foundation.errors import UserError
 from src.foundation.files import write_json
 from src.foundation.validation import validated
 from src.runs.canonical import Configuration, canonical
-from src.runs.former_names import by_present_names
+from src.runs.former_names import by_present_names, present_task
 from src.runs.identity import decisive, run_digest
 from src.runs.shape import RecordShape, ResultsShape
 
@@ -71,7 +71,7 @@ def read_run(path: Path) -> Run:
     """
     record: Any = _read_shape(path / "run.json", RecordShape)
     record["model"] = by_present_names(record["model"])
-    record["task_configs"] = {name: by_present_names(config) for name, config in record["task_configs"].items()}
+    record["task_configs"] = {name: present_task(config) for name, config in record["task_configs"].items()}
     metrics = path / "metrics.json"
     return Run(path, record, _read_shape(metrics, ResultsShape)["metrics"] if metrics.exists() else {})
 

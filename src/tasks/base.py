@@ -1,13 +1,13 @@
 """The interface of a dense prediction task."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
 from torchmetrics import MetricCollection
 
 from src.foundation.registry import Registry
+from src.modalities.base import Modality
 
 TASKS = Registry("task", "src.tasks")
 """Classes of tasks."""
@@ -22,19 +22,19 @@ class Task(ABC):
 
     name: str
     """The task's key in batches, configs and metrics."""
-    modality: str
-    """Array of the packed store that holds the labels."""
+    modality: Modality
+    """The map of the packed store that holds the labels."""
     channels: int
     """Outputs of the head."""
-    primary_metric: ClassVar[str]
+    primary_metric: str
     """The metric that stands for the task in short tables and in Delta_MTL."""
-    higher_is_better: ClassVar[dict[str, bool]]
+    higher_is_better: dict[str, bool]
     """Direction of every metric."""
-    delta_m_metrics: ClassVar[tuple[str, ...]]
+    delta_m_metrics: tuple[str, ...]
     """Metrics that enter Delta_m, the mean over many metrics of the Nash-MTL and FAMO papers."""
-    invalid: ClassVar[float] = 0
-    """Value of a target, in all its channels, where there is no label: the loss must ignore it, and ``hflip``
-    and ``rescale`` keep it."""
+    invalid: float = 0
+    """Value of a target, in all its channels, where there is no label (it may be NaN): the loss must ignore it, and
+    ``hflip`` and ``rescale`` keep it."""
 
     @abstractmethod
     def target(self, stored: Tensor) -> Tensor:

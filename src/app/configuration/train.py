@@ -22,8 +22,13 @@ class Dataset(Section):
 
     name: Annotated[str, Field(description="name in reports and paths")]
     size: ImageSize
-    classes: Annotated[Count, Field(description="number of semantic classes, which chooses the label set")]
-    depth_unit: Annotated[str, Field(description="unit of depth in the store: m, cm, mm, or one of inverse depth")]
+    classes: Annotated[
+        Count | None,
+        Field(description="number of semantic classes, which chooses the label set where there are several"),
+    ] = None
+    label: Annotated[
+        str | None, Field(description="label set of task=semantic, a map of the store; null: the only one")
+    ]
     root: Annotated[str, Field(description="folder of the packed store")]
     procedural: Annotated[bool, Field(description="whether the data are generated when they are first used")]
     batch_size: Annotated[Count, Field(description="images per process and step")]

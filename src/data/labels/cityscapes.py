@@ -6,7 +6,8 @@ draw; where another tool wrote it as 255 it is ignored in both sets.
 
 import numpy as np
 
-from src.data.labels.base import Colour, LabelSet
+from src.modalities.base import Modality
+from src.visual.palette import Colour
 
 LICENCE_PLATE = 255  # -1 in a picture of 8 bits
 
@@ -55,10 +56,12 @@ _ROWS = [(name, colour, category) for category, rows in _CATEGORIES.items() for 
 _TRAINED = {name: colour for name, colour, _ in _ROWS if colour is not None}
 
 IDS: tuple[str, ...] = tuple(name for name, _, _ in _ROWS)
-CITYSCAPES_19 = LabelSet(tuple(_TRAINED), tuple(_TRAINED.values()))
-CITYSCAPES_7 = LabelSet(
-    tuple(name for name in _CATEGORIES if name != "void"),
-    tuple(next(colour for _, colour in rows if colour) for name, rows in _CATEGORIES.items() if name != "void"),
+CITYSCAPES_19 = Modality(name="label19", kind="classes", names=tuple(_TRAINED), colours=tuple(_TRAINED.values()))
+CITYSCAPES_7 = Modality(
+    name="label7",
+    kind="classes",
+    names=tuple(name for name in _CATEGORIES if name != "void"),
+    colours=tuple(next(colour for _, colour in rows if colour) for name, rows in _CATEGORIES.items() if name != "void"),
 )
 
 
@@ -77,7 +80,7 @@ def nineteen_to_seven(label19: np.ndarray) -> np.ndarray:
     return _NINETEEN_TO_SEVEN[label19.astype(np.int64)]
 
 
-def _table(labels: LabelSet, column: int) -> np.ndarray:
+def _table(labels: Modality, column: int) -> np.ndarray:
     """Build the map (256) from ids to classes of ``labels``, which ``column`` of _ROWS names; -1 for all other ids."""
     table = np.full(LICENCE_PLATE + 1, -1, np.int8)
     for index, row in enumerate(_ROWS):

@@ -6,8 +6,7 @@ with the published ``classMapping40.mat``, the map to 13 with ``class13Mapping.m
 
 import numpy as np
 
-from src.data.labels.base import LabelSet
-from src.visual.palette import spread_colours
+from src.modalities.base import Modality
 
 RAW_CLASSES = 894
 
@@ -85,8 +84,8 @@ _THIRTEEN = {
     "window": (90, 210, 230),
 }
 
-NYUV2_13 = LabelSet(tuple(_THIRTEEN), tuple(_THIRTEEN.values()))
-NYUV2_40 = LabelSet((*_FORTY, *(name for name, _, _ in _OTHERS)), spread_colours(40))
+NYUV2_13 = Modality(name="label13", kind="classes", names=tuple(_THIRTEEN), colours=tuple(_THIRTEEN.values()))
+NYUV2_40 = Modality(name="label40", kind="classes", names=(*_FORTY, *(name for name, _, _ in _OTHERS)))
 
 RAW_NAMES: dict[int, str] = {raw: name for name, (raw, _) in _FORTY.items()}
 

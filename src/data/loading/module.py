@@ -61,7 +61,7 @@ class DenseDataModule(pl.LightningDataModule):
         if validation not in get_args(Validation):
             raise UserError(f"dataset.validation={validation} is unknown", f"choose one of {get_args(Validation)}")
         self.validation = validation
-        modalities = {"image": "image"} | {name: task.modality for name, task in tasks.items()}
+        modalities = {"image": "image"} | {name: task.modality.name for name, task in tasks.items()}
         self.train_set = PackedSplit(store, "train", modalities)
         self.test_set = PackedSplit(store, "test", modalities)
         splits = {split.split: split for split in (self.train_set, self.test_set)}

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from src.data.labels.cityscapes import CITYSCAPES_7, CITYSCAPES_19
-from src.data.sources.base import resize_depth, resize_image, resize_nearest
+from src.data.sources.base import SPLITS, by_name
 from src.data.sources.cityscapes_files import complete
 from src.data.sources.cityscapes_official import CITIES, DISPARITY, FOLDERS
 from src.foundation.errors import UserError
+from src.modalities.known import IMAGE, inverse_depth
+from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 MODALITIES = ("image", "label_7", "label_19", "depth")
 
@@ -30,8 +32,8 @@ class MtanCityscapes:
     def __init__(self, path: Path, subset: bool = False) -> None:
         self.path = path
         self.description = f"Cityscapes, MTAN's folder {path.resolve()}"
-        self.labels = {"label7": CITYSCAPES_7, "label19": CITYSCAPES_19}
-        self.units = {"depth": DISPARITY}
+        self.splits = SPLITS
+        self.modalities = by_name(IMAGE, CITYSCAPES_7, CITYSCAPES_19, inverse_depth(DISPARITY))
         self._frames = {split: self._list(path / folder) for split, folder in FOLDERS.items()}
         for split, cities in CITIES.items():
             count = len(self._frames[split])

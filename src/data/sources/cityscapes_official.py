@@ -14,9 +14,11 @@ from src.data.labels.cityscapes import (
     ids_to_nineteen,
     ids_to_seven,
 )
-from src.data.sources.base import resize_depth, resize_image, resize_nearest
+from src.data.sources.base import SPLITS, by_name
 from src.data.sources.cityscapes_files import Package, complete
 from src.foundation.errors import UserError
+from src.modalities.known import IMAGE, inverse_depth
+from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 DISPARITY = "disparity / 65535 (raw uint16)"  # the unit of inverse depth in the store
 FULL = 65535
@@ -50,8 +52,8 @@ class OfficialCityscapes:
 
     def __init__(self, path: Path, subset: bool = False) -> None:
         self.description = f"Cityscapes, official files in {path.resolve()}"
-        self.labels = {"label7": CITYSCAPES_7, "label19": CITYSCAPES_19}
-        self.units = {"depth": DISPARITY}
+        self.splits = SPLITS
+        self.modalities = by_name(IMAGE, CITYSCAPES_7, CITYSCAPES_19, inverse_depth(DISPARITY))
         self._packages = {name: Package(path, name) for name in ENDINGS}
         self._files = {split: self._list(path, folder) for split, folder in FOLDERS.items()}
         self._frames = {split: sorted(files["leftImg8bit"]) for split, files in self._files.items()}

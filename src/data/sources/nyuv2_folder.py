@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from src.data.labels.base import LabelSet
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, forty_to_thirteen
-from src.data.sources.base import SPLITS, resize_depth, resize_image, resize_nearest
+from src.data.sources.base import SPLITS, by_name
 from src.data.sources.normals import normals_from_depth
 from src.foundation.errors import UserError
+from src.modalities.base import Modality
+from src.modalities.known import IMAGE, NORMAL, depth
+from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 DEPTH_SCALES = {"L": 25.5, "I;16": 1000.0, "I": 1000.0}  # value per metre, by Pillow's mode: 8 and 16 bits
-LABELS: dict[str, LabelSet] = {"label13": NYUV2_13, "label40": NYUV2_40}
+LABELS: dict[str, Modality] = by_name(NYUV2_13, NYUV2_40)
 
 
 class PicturesNyuv2:
@@ -35,13 +37,13 @@ class PicturesNyuv2:
         self.path, self.depth_scale = path, depth_scale
         present = {folder.name for split in SPLITS for folder in (path / split).glob("*") if folder.is_dir()}
         maps = [name for name in LABELS if name in present] or ["label13"]
-        self._modalities = ["image", "depth", *maps, *(["normal"] if "normal" in present else [])]
+        self._folders = ["image", "depth", *maps, *(["normal"] if "normal" in present else [])]
         self._files = {split: self._list(path / split) for split in SPLITS}
         scale = f"{depth_scale:g}" if depth_scale else "25.5 or 1000 by bits"
         normals = "normals as given" if "normal" in present else "normals fitted to depth"
         self.description = f"NYUv2, pictures in {path.resolve()}, depth scale {scale}, {normals}"
-        self.labels = {name: LABELS[name] for name in ("label13", *maps)}
-        self.units = {"depth": "m"}
+        self.splits = SPLITS
+        self.modalities = by_name(IMAGE, *(LABELS[name] for name in ("label13", *maps)), depth(), NORMAL)
 
     def frames(self, split: str) -> list[str]:
         """List the pictures' names without suffix."""
@@ -51,16 +53,16 @@ class PicturesNyuv2:
         """Read a frame at ``size``; normals are fitted at full size first."""
         name = self.frames(split)[index]
         files = {modality: found[name] for modality, found in self._files[split].items()}
-        depth, step = self._depth(files["depth"])
+        metres, step = self._depth(files["depth"])
         frame = {
             "image": resize_image(_load(files["image"], "RGB")[0], size),
-            "depth": resize_depth(depth, size),
+            "depth": resize_depth(metres, size),
         }
         for modality in LABELS.keys() & files.keys():
             frame[modality] = resize_nearest(_labels(files[modality]), size)
         if "label13" not in frame:
             frame["label13"] = _thirteen_of(frame["label40"])
-        normal = _normals(files["normal"]) if "normal" in files else normals_from_depth(depth, step=step)
+        normal = _normals(files["normal"]) if "normal" in files else normals_from_depth(metres, step=step)
         frame["normal"] = resize_nearest(normal, size)
         return frame
 
@@ -80,12 +82,10 @@ class PicturesNyuv2:
         """Map each modality's picture names in ``folder`` to paths; raises UserError where a modality lacks one."""
         found = {
             modality: {path.stem: path for path in (folder / modality).glob("*") if path.suffix.lower() in SUFFIXES}
-            for modality in self._modalities
+            for modality in self._folders
         }
         names = sorted(set().union(*found.values()))
-        missing = [
-            f"{modality}/{name}" for modality in self._modalities for name in names if name not in found[modality]
-        ]
+        missing = [f"{modality}/{name}" for modality in self._folders for name in names if name not in found[modality]]
         if missing:
             raise UserError(
                 f"{folder} lacks {len(missing)} pictures",

@@ -8,9 +8,11 @@ from scipy.io import loadmat
 
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, RAW_CLASSES, RAW_NAMES, forty_to_thirteen, raw_to_forty
 from src.data.labels.nyuv2_split import FRAMES, official_split
-from src.data.sources.base import resize_depth, resize_image, resize_nearest
+from src.data.sources.base import SPLITS, by_name
 from src.data.sources.normals import normals_from_depth
 from src.foundation.errors import UserError
+from src.modalities.known import IMAGE, NORMAL, depth
+from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 ADDRESS = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
 
@@ -30,8 +32,8 @@ class OfficialNyuv2:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.description = f"NYUv2, official file {path.resolve()}, normals fitted to depth"
-        self.labels = {"label13": NYUV2_13, "label40": NYUV2_40}
-        self.units = {"depth": "m"}
+        self.splits = SPLITS
+        self.modalities = by_name(IMAGE, NYUV2_13, NYUV2_40, depth(), NORMAL)
         self._file: Any = None
         count = self._check()
         self._numbers = self._split(count)
@@ -48,7 +50,7 @@ class OfficialNyuv2:
         """Read a frame at ``size``; normals are fitted at full size first."""
         row = self._numbers[split][index] - 1
         try:
-            image, depth, raw = (self._open()[name][row].T for name in ("images", "depths", "labels"))
+            image, metres, raw = (self._open()[name][row].T for name in ("images", "depths", "labels"))
         except OSError as error:
             raise self._broken(f"frame {row + 1} cannot be read ({error})") from error
         label40 = raw_to_forty(resize_nearest(raw, size))
@@ -56,8 +58,8 @@ class OfficialNyuv2:
             "image": resize_image(np.ascontiguousarray(image), size),
             "label13": forty_to_thirteen(label40),
             "label40": label40,
-            "depth": resize_depth(depth, size),
-            "normal": resize_nearest(normals_from_depth(depth), size),
+            "depth": resize_depth(metres, size),
+            "normal": resize_nearest(normals_from_depth(metres), size),
         }
 
     def _open(self) -> Any:

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from src.data.labels.nyuv2 import NYUV2_13
-from src.data.sources.base import resize_depth, resize_image, resize_nearest
+from src.data.sources.base import SPLITS, by_name
 from src.foundation.errors import UserError
+from src.modalities.known import IMAGE, NORMAL, depth
+from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 FOLDERS = {"train": "train", "test": "val"}  # what they call val is the official test split
 MODALITIES = ("image", "label", "depth", "normal")
@@ -29,8 +31,8 @@ class MtanNyuv2:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.description = f"NYUv2, MTAN's folder {path.resolve()}"
-        self.labels = {"label13": NYUV2_13}
-        self.units = {"depth": "m"}
+        self.splits = SPLITS
+        self.modalities = by_name(IMAGE, NYUV2_13, depth(), NORMAL)
         self._frames = {split: self._list(path / folder) for split, folder in FOLDERS.items()}
 
     def frames(self, split: str) -> list[str]:
@@ -40,7 +42,7 @@ class MtanNyuv2:
     def read(self, split: str, index: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Read a frame at ``size``."""
         folder, name = self.path / FOLDERS[split], f"{self._frames[split][index]}.npy"
-        image, label, depth, normal = (_load(folder / modality / name) for modality in MODALITIES)
+        image, label, metres, normal = (_load(folder / modality / name) for modality in MODALITIES)
         if image.shape[-1:] != (3,) or normal.shape[-1:] != (3,):
             raise UserError(
                 f"{folder}/*/{name} is not as MTAN stores it",
@@ -50,7 +52,7 @@ class MtanNyuv2:
         return {
             "image": resize_image(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), size),
             "label13": resize_nearest(np.rint(label.reshape(label.shape[:2])).astype(np.int64), size),
-            "depth": resize_depth(depth.reshape(depth.shape[:2]), size),
+            "depth": resize_depth(metres.reshape(metres.shape[:2]), size),
             "normal": resize_nearest(normal, size),
         }
 

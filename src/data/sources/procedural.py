@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from src.data.labels.base import LabelSet
 from src.data.sources.base import SPLITS
 from src.foundation.errors import UserError
+from src.modalities.base import Modality
 
 STRIDE = 1_000_000  # scenes of one dataset; the first half is for train, the second for test
 
@@ -23,8 +23,8 @@ class Procedural(ABC):
     """
 
     name: ClassVar[str]
-    labels: ClassVar[dict[str, LabelSet]]
-    units: ClassVar[dict[str, str]]
+    modalities: ClassVar[dict[str, Modality]]
+    splits: ClassVar[tuple[str, ...]] = SPLITS
 
     def __init__(
         self,

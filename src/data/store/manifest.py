@@ -2,14 +2,19 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from src.data.labels.base import LabelSet
+from src.data.store.statistics import MapStatistics
 from src.foundation.errors import UserError
+from src.foundation.validation import validated
+from src.modalities.base import Modality
+from src.modalities.known import IMAGE, NORMAL, depth_in
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""Format 1 knew images, label sets, depth and normals only."""
 MANIFEST = "manifest.json"
 
 
@@ -35,15 +40,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Contents of a store: size (H, W), label sets and units by modality, source and splits."""
+    """Contents of a store: size (H, W), modalities by name, source, splits, and what was measured of each by split."""
 
     format: int
     dataset: str
     size: tuple[int, int]
-    labels: dict[str, LabelSet]
-    units: dict[str, str]
+    modalities: dict[str, Modality]
     source: str
     splits: dict[str, Split]
+    statistics: dict[str, dict[str, MapStatistics]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Write the manifest as JSON."""
@@ -53,16 +58,16 @@ class Manifest:
     def from_json(cls, text: str) -> "Manifest":
         """Read a manifest; raises KeyError, TypeError or ValueError for anything else."""
         raw = json.loads(text)
-        if raw["format"] != FORMAT:
-            raise ValueError(f"it has format {raw['format']}, this version reads format {FORMAT}")
+        if raw["format"] not in READABLE:
+            raise ValueError(f"it has format {raw['format']}, this version reads up to format {FORMAT}")
         return cls(
             format=raw["format"],
             dataset=raw["dataset"],
             size=_pair(raw["size"]),
-            labels={name: _label_set(value) for name, value in raw["labels"].items()},
-            units=dict(raw["units"]),
+            modalities=_modalities(raw),
             source=raw["source"],
             splits={name: _split(value) for name, value in raw["splits"].items()},
+            statistics={name: _statistics(value) for name, value in raw.get("statistics", {}).items()},
         )
 
     def without_checksums(self) -> "Manifest":
@@ -71,18 +76,29 @@ class Manifest:
             name: replace(split, arrays={key: replace(file, crc32=-1) for key, file in split.arrays.items()})
             for name, split in self.splits.items()
         }
-        return replace(self, splits=splits)
+        return replace(self, splits=splits, statistics={})
+
+    def with_measured(self, modalities: dict[str, Modality]) -> "Manifest":
+        """Return the manifest with what was measured of ``modalities``, where it declares the same."""
+        taken = {
+            name: replace(own, weights=modalities[name].weights, shown=own.shown or modalities[name].shown)
+            if name in modalities
+            else own
+            for name, own in self.modalities.items()
+        }
+        return replace(self, modalities=taken)
 
 
 def differences(stored: Manifest, asked: Manifest) -> list[str]:
     """Describe how the store ``stored`` differs from ``asked``; empty where it does not."""
     found = []
-    for field, word in (("dataset", "dataset"), ("size", "size"), ("source", "source"), ("units", "units")):
-        old, new = getattr(stored, field), getattr(asked, field)
+    for key, word in (("dataset", "dataset"), ("size", "size"), ("source", "source")):
+        old, new = getattr(stored, key), getattr(asked, key)
         if old != new:
             found.append(f"{word}: stored is <{_show(old)}>, requested is <{_show(new)}>")
-    if stored.labels != asked.labels:
-        found.append("names or colours of classes")
+    asked = asked.with_measured(stored.modalities)
+    for name in stored.modalities.keys() & asked.modalities.keys():
+        found += _changed(stored.modalities[name], asked.modalities[name])
     for name in sorted(stored.splits.keys() | asked.splits.keys()):
         if name not in stored.splits or name not in asked.splits:
             found.append(f"split {name}: in one of them only")
@@ -134,8 +150,45 @@ def _pair(value: list[int]) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _label_set(raw: dict[str, Any]) -> LabelSet:
-    return LabelSet(tuple(raw["names"]), tuple((int(r), int(g), int(b)) for r, g, b in raw["colours"]))
+def _changed(stored: Modality, asked: Modality) -> list[str]:
+    """Describe what a modality is otherwise; long values are not repeated."""
+    changed = [key for key, value in asdict(stored).items() if value != getattr(asked, key)]
+    short = {"names", "colours", "weights"}
+    return [
+        f"{key} of {stored.name}"
+        + ("" if key in short else f": stored is <{getattr(stored, key)}>, requested is <{getattr(asked, key)}>")
+        for key in changed
+    ]
+
+
+def _modalities(raw: dict[str, Any]) -> dict[str, Modality]:
+    """Read modalities; those of format 1 are what their names said."""
+    if raw["format"] == 1:
+        names = {name for split in raw["splits"].values() for name in split["arrays"]}
+        return {name: _of_format_1(name, raw) for name in sorted(names)}
+    found = {}
+    for name, value in raw["modalities"].items():
+        modality, mistakes = validated(Modality, value, f"modalities.{name}")
+        if modality is None:
+            raise ValueError(mistakes[0].what)
+        if modality.name != name:
+            raise ValueError(f"modalities.{name} bears the name {modality.name}")
+        found[name] = modality
+    return found
+
+
+def _of_format_1(name: str, raw: dict[str, Any]) -> Modality:
+    if name in raw["labels"]:
+        label = raw["labels"][name]
+        colours = tuple((int(r), int(g), int(b)) for r, g, b in label["colours"])
+        return Modality(name=name, kind="classes", names=tuple(label["names"]), colours=colours)
+    if name == "depth":
+        return depth_in(raw["units"]["depth"])
+    return {"image": IMAGE, "normal": NORMAL}[name]
+
+
+def _statistics(raw: dict[str, Any]) -> dict[str, MapStatistics]:
+    return {name: MapStatistics(**{**value, "classes": tuple(value["classes"])}) for name, value in raw.items()}
 
 
 def _split(raw: dict[str, Any]) -> Split:

@@ -16,13 +16,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from src.data.labels.base import LabelSet
-from src.data.sources.base import SPLITS, Source
+from src.data.sources.base import Source
 from src.data.store.lock import only_writer
 from src.data.store.manifest import FORMAT, ArrayFile, Manifest, Split, prepare_command
-from src.data.store.reader import STORED_TYPES, PackedStore
+from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter
 from src.foundation.errors import UserError
+from src.modalities.storing import encode
 
 FRAMES_PER_WORKER = 32  # with fewer, a worker takes longer to start than to work
 Frame = dict[str, np.ndarray]
@@ -66,7 +66,7 @@ def _pack(source: Source, root: Path, size: tuple[int, int], workers: int, datas
     with StoreWriter(root, plan(source, size, dataset)) as writer:
         if writer.note:
             console.print(writer.note, highlight=False)
-        jobs = [(split, index) for split in SPLITS for index in writer.pending(split)]
+        jobs = [(split, index) for split in source.splits for index in writer.pending(split)]
         try:
             with _progress(console) as progress:
                 task = progress.add_task(f"{dataset} {size[0]}x{size[1]}", total=len(jobs))
@@ -87,7 +87,7 @@ def _pack(source: Source, root: Path, size: tuple[int, int], workers: int, datas
 def plan(source: Source, size: tuple[int, int], dataset: str) -> Manifest:
     """Return the manifest, without checksums, of the store that ``source`` would make; reads a frame of each split."""
     splits = {}
-    for name in SPLITS:
+    for name in source.splits:
         frames = tuple(source.frames(name))
         if not frames:
             raise UserError(
@@ -96,14 +96,16 @@ def plan(source: Source, size: tuple[int, int], dataset: str) -> Manifest:
         row = read_frame(source, (name, 0), size)
         arrays = {modality: _array_file(name, modality, row[modality], len(frames)) for modality in sorted(row)}
         splits[name] = Split(len(frames), frames, arrays)
-    labels = {name: value for name, value in source.labels.items() if name in splits["train"].arrays}
-    return Manifest(FORMAT, dataset, size, labels, dict(source.units), source.description, splits)
+    present = {name for split in splits.values() for name in split.arrays}
+    modalities = {name: source.modalities[name] for name in sorted(present)}
+    return Manifest(FORMAT, dataset, size, modalities, source.description, splits)
 
 
 def read_frame(source: Source, job: Job, size: tuple[int, int]) -> Frame:
     """Read one frame in the types of the store; raises UserError where its values cannot be right."""
     frame = source.read(*job, size)
-    return {name: _as_stored(name, value, source, job) for name, value in frame.items()}
+    where = f"{job[0]} frame {source.frames(job[0])[job[1]]}"
+    return {name: encode(source.modalities[name], value, where, source.description) for name, value in frame.items()}
 
 
 def read_all(source: Source, jobs: list[Job], size: tuple[int, int], workers: int) -> Iterator[tuple[Job, Frame]]:
@@ -155,30 +157,6 @@ def _work(job: Job) -> Frame:
     assert _worker is not None
     source, size = _worker
     return read_frame(source, job, size)
-
-
-def _as_stored(modality: str, value: np.ndarray, source: Source, job: Job) -> np.ndarray:
-    """Convert a modality's array to the store's type: depth that is not positive becomes 0, normals get unit length."""
-    if modality.startswith("label"):
-        return _checked_labels(modality, value, source.labels[modality], source, job)
-    if modality == "depth":
-        value = np.where(np.isfinite(value) & (value > 0), value, 0)
-    elif modality == "normal":
-        length = np.linalg.norm(value, axis=-1, keepdims=True)
-        value = np.divide(value, length, out=np.zeros(value.shape), where=np.isfinite(length) & (length > 1e-3))
-    return np.ascontiguousarray(value, STORED_TYPES[modality])
-
-
-def _checked_labels(modality: str, value: np.ndarray, known: LabelSet, source: Source, job: Job) -> np.ndarray:
-    """Convert a label map to int8; raises UserError for a class that the label set lacks."""
-    low, high = int(value.min()), int(value.max())
-    if low < -1 or high >= len(known.names):
-        raise UserError(
-            f"{modality} of {job[0]} frame {source.frames(job[0])[job[1]]} holds class {low if low < -1 else high}",
-            f"classes are 0..{len(known.names) - 1}, -1 = ignore, once read from {source.description}",
-            "check that the label maps match the folder's name",
-        )
-    return np.ascontiguousarray(value, np.int8)
 
 
 def _array_file(split: str, modality: str, row: np.ndarray, count: int) -> ArrayFile:

@@ -8,15 +8,11 @@ import numpy as np
 from src.data.store.manifest import ArrayFile, Manifest, prepare_command, read_manifest
 from src.foundation.errors import UserError
 
-STORED_TYPES = {"image": "uint8", "depth": "float16", "normal": "float16"}  # every label* is int8
-
 
 class PackedStore:
     """A prepared dataset, opened for reading.
 
-    Arrays by modality: image uint8 (N, H, W, 3); label* int8 (N, H, W), -1 = ignore; depth float16 (N, H, W), in
-    the manifest's unit, 0 = invalid; normal float16 (N, H, W, 3), unit length, 0, 0, 0 = invalid, x right, y up,
-    z towards the camera.
+    An array per modality and split, (N, H, W) or (N, H, W, channels), in the form that ``Modality`` describes.
     """
 
     def __init__(self, root: Path, manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from src.data.store.manifest import MANIFEST, ArrayFile, Manifest, Split, differences, prepare_command
 from src.data.store.reader import checksum
+from src.data.store.statistics import MapStatistics, measure, open_array, with_measured
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically
 
@@ -91,7 +92,7 @@ class StoreWriter:
             raise ValueError(f"{left} frames are not written")
         store = self.partial / "store"
         splits = {name: _with_checksums(store, split) for name, split in self.plan.splits.items()}
-        manifest = replace(self.plan, splits=splits)
+        manifest = _measured(store, replace(self.plan, splits=splits))
         write_atomically(store / MANIFEST, manifest.to_json())
         self._close_files()
         if self.root.exists():
@@ -181,6 +182,18 @@ def _with_checksums(store: Path, split: Split) -> Split:
         return replace(file, crc32=checksum(store / file.file))
 
     return replace(split, arrays={name: summed(file) for name, file in split.arrays.items()})
+
+
+def _measured(store: Path, manifest: Manifest) -> Manifest:
+    """Return the manifest with what its arrays hold."""
+    statistics: dict[str, dict[str, MapStatistics]] = {}
+    modalities = dict(manifest.modalities)
+    for split_name, split in manifest.splits.items():
+        arrays = {name: open_array(store, file.file) for name, file in split.arrays.items()}
+        statistics[split_name] = {name: measure(array, modalities[name]) for name, array in arrays.items()}
+        if split_name == "train":
+            modalities |= {name: with_measured(modalities[name], array) for name, array in arrays.items()}
+    return replace(manifest, modalities=modalities, statistics=statistics)
 
 
 def _total(plan: Manifest) -> int:

@@ -1,0 +1,1 @@
+"""Files that sources read: pictures, arrays and folders of them."""

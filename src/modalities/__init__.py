@@ -1,0 +1,1 @@
+"""What a dense map is: its kind, values, validity, geometry and picture."""
