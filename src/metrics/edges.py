@@ -63,7 +63,7 @@ class EdgeScores(SplitMetric):
     def update(self, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> None:
         """Add probabilities, 0 or 1, and which pixels are valid, (N, 1, H, W) each.
 
-        Edges at invalid pixels, which are those with a negative or NaN target where no mask is given, do not count.
+        Invalid pixels, which are those with a negative or NaN target where no mask is given, count as free of edges.
         """
         valid = target >= 0 if valid is None else valid.bool()
         images = zip(_to_numpy(prediction), _to_numpy(target), _to_numpy(valid), strict=True)
@@ -90,10 +90,10 @@ class EdgeScores(SplitMetric):
         counts: list[tuple[int, int]] = []
         former = -1
         for threshold in self.thresholds:
-            above = prediction >= threshold
+            above = (prediction >= threshold) & valid
             # each map is part of the one before it, so that as many pixels are the same pixels
             if (pixels := int(np.count_nonzero(above))) != former:
-                edges = thin(above) & valid
+                edges = thin(above)
                 counts.append((matcher.count(edges), int(np.count_nonzero(edges))))
             else:
                 counts.append(counts[-1])

@@ -12,7 +12,7 @@ import torch
 import src.training.base
 import src.training.trainer
 from src.app.outcome import Noted
-from src.tasks.depth import Depth
+from src.tasks.scalar import Scalar
 from src.training.callbacks.whole_epochs import WholeEpochs
 from src.training.finiteness import FiniteWatch
 from tests.conftest import TINY, Workspace, read_json
@@ -183,14 +183,14 @@ def test_a_run_that_diverged_keeps_its_last_good_weights(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch, lags: bool
 ) -> None:
     monkeypatch.setattr(src.training.base, "FiniteWatch", partial(FiniteWatch, lags=lags))
-    right, count = Depth.loss, [0]
+    right, count = Scalar.loss, [0]
 
-    def loss(self: Depth, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def loss(self: Scalar, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         count[0] += 1
         return right(self, raw, target) * (torch.nan if count[0] == 5 else 1.0)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Depth, "loss", loss)
+        patch.setattr(Scalar, "loss", loss)
         code, out, run = started(trained, "trainer.max_epochs=3", *BEST)
     assert code == 1
     assert "the loss of depth is NaN in epoch 2, step 5" in out or "the loss of depth is NaN in epoch 3" in out

@@ -11,9 +11,8 @@ from src.app.configuration.train import TrainConfig
 from src.benchmarking.rates import step_flop
 from src.benchmarking.subject import composed_training
 from src.models.small import small
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
 from tests.conftest import Workspace
+from tests.tasks.usual import Depth, Normal
 
 TASKS = {"depth": Depth(), "normal": Normal()}
 QUICK = ("scenes=8", "size=[32,48]", "batch_sizes=[2]", "steps=3", "rounds=2", "warm_up=1")

@@ -10,7 +10,7 @@ from src.distillation.distances.base import DISTANCES
 from src.models.base import MODELS, MultiTaskNetwork
 from src.models.small import SmallTrunk
 from src.tasks.base import TASKS
-from src.tasks.depth import Depth
+from tests.tasks.usual import Depth
 
 
 @DISTANCES.register()

@@ -5,8 +5,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from src.data.labels.base import LabelSet
-from src.data.sources.base import SOURCES
+from src.data.sources.base import SOURCES, SPLITS, by_name
+from src.modalities.base import Modality
+from src.modalities.known import IMAGE, NORMAL, depth
 from tests.contracts.findings import broken, failures, quick
 
 Frame = dict[str, np.ndarray]
@@ -17,8 +18,10 @@ class Blocks:
     """Random blocks, as it should be; mistakes are made in what inherits from it."""
 
     description = "blocks"
-    labels: ClassVar[dict[str, LabelSet]] = {"label2": LabelSet(("ground", "block"), ((0, 0, 0), (255, 0, 0)))}
-    units: ClassVar[dict[str, str]] = {"depth": "m"}
+    modalities: ClassVar[dict[str, Modality]] = by_name(
+        IMAGE, Modality(name="label2", kind="classes", names=("ground", "block")), depth(), NORMAL
+    )
+    splits = SPLITS
 
     def frames(self, split: str) -> list[str]:
         return [f"{split} {number}" for number in range(3)]
@@ -91,8 +94,13 @@ class NeverTheSame(Blocks):
 
 
 @SOURCES.register()
-class WithoutUnits(Blocks):
-    units: ClassVar[dict[str, str]] = {}
+class UnknownMap(Blocks):
+    modalities: ClassVar[dict[str, Modality]] = by_name(IMAGE, depth(), NORMAL)
+
+
+@SOURCES.register()
+class Renamed(Blocks):
+    modalities: ClassVar[dict[str, Modality]] = {**Blocks.modalities, "label2": NORMAL}
 
 
 @SOURCES.register()
@@ -119,15 +127,16 @@ def test_a_source_of_ones_own_holds() -> None:
         ("repeats_names", {"frames_are_unique": "a are in train more than once"}),
         ("no_test", {"frames_are_unique": "test has no frames"}),
         ("one_size", {"frames_have_the_size": "image of train frame 0 at 48x96 is uint8 (32, 64, 3)"}),
-        ("float_images", {"arrays_have_their_types": "image of train frame 0 at 32x64 is float64 (32, 64, 3)"}),
+        ("float_images", {"arrays_have_their_types": "image of train frame 0 at 32x64 is float64: an image is uint8"}),
         ("beyond_its_classes", {"values_fit_a_store": "raised UserError: label2 of train frame train 0 holds class 2"}),
         ("looks_away", {"values_fit_a_store": "the mean z of normal of train frame 0 is -0."}),
-        ("flat", {"values_fit_a_store": "depth of train frame 0 is 0.0 everywhere"}),
+        ("flat", {"values_fit_a_store": "depth of train frame 0 has no valid pixel"}),
         (
             "never_the_same",
             {"frames_are_the_same_every_time": "image of train frame 0 differs when"},
         ),
-        ("without_units", {"units_are_declared": "units declares nothing"}),
+        ("unknown_map", {"arrays_have_their_types": "train frame 0 at 32x64 has label2, the modalities are image, de"}),
+        ("renamed", {"declares": "the modality label2 bears the name normal"}),
         ("holds_files", {"frames_are_the_same_every_time": "raised AttributeError: "}),
         (
             "fewer_test_arrays",
@@ -145,8 +154,8 @@ def test_a_mistake_in_a_source_is_told(name: str, seen: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("declared", "name", "seen"),
     [
-        ({"depth_unit": "cm", "classes": 2}, "units_are_declared", "the source says 'm', the yaml's depth_unit 'cm'"),
-        ({"depth_unit": "m", "classes": 3}, "classes_are_declared", "classes=3, and the label sets are label2"),
+        ({"label": "label3"}, "label_set_is_declared", "label=label3, and the label sets are label2"),
+        ({"label": "label2", "classes": 3}, "label_set_is_declared", "label2 has 2 classes, the yaml says 3"),
     ],
 )
 def test_a_yaml_that_says_something_else_than_its_source_is_told(

@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.nn import functional
 from torchmetrics import Metric, MetricCollection
 
+from src.modalities.known import EDGES
 from src.tasks.base import TASKS, Task
-from src.tasks.depth import Depth
 from tests.contracts.findings import broken, check
+from tests.tasks.usual import Depth
 
 LIKE_DEPTH: dict[str, type[Depth]] = {}
 
@@ -43,7 +44,7 @@ class Agreement(Metric):
 class Edges(Task):
     """A task of a user's own: whether there is an edge, 0 or 1, -1 where it is not known."""
 
-    name, modality, channels = "edges", "edges", 1
+    name, modality, channels = "edges", EDGES, 1
     primary_metric = "agreement"
     higher_is_better: ClassVar[dict[str, bool]] = {"agreement": True}
     delta_m_metrics: ClassVar[tuple[str, ...]] = ("agreement",)
@@ -53,9 +54,7 @@ class Edges(Task):
         self.by_batch = by_batch
 
     def target(self, stored: Tensor) -> Tensor:
-        if stored.dtype != torch.int8:
-            raise TypeError("edges are stored as int8")
-        return stored[:, None].float()
+        return torch.where(stored == 255, -1.0, stored.float())[:, None]
 
     def activate(self, raw: Tensor) -> Tensor:
         return raw
@@ -128,7 +127,12 @@ class Adds(Depth):
 
 @mistaken
 class Misnames(Depth):
-    higher_is_better: ClassVar[dict[str, bool]] = {"absolute_error": False, "accuracy": True}
+    def __init__(self) -> None:
+        super().__init__()
+        self.higher_is_better = {"absolute_error": False, "accuracy": True}
+
+    def metrics(self) -> MetricCollection:
+        return Depth().metrics()
 
 
 @mistaken
@@ -163,13 +167,15 @@ class TakesNothing(Depth):
 
 @mistaken
 class Nameless(Depth):
-    name = ""
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
 
 
 def test_a_task_of_ones_own_finds_how_its_labels_are_stored() -> None:
     found = check("task", f"{__name__}.edges")
     assert {f.name for f in found if f.verdict == "does not hold"} == set()
-    assert next(f.seen for f in found if f.name == "target") == "from classes int8 (N, H, W), -1 without a label"
+    assert next(f.seen for f in found if f.name == "target") == "from uint8 (N, H, W), 0 or 1, 255 without a label"
 
 
 def test_a_metric_that_averages_batches_is_found() -> None:

@@ -10,6 +10,7 @@ from src.app.conf import option, options
 from src.contracts.kinds import CONTRACTS
 from src.contracts.parts import find_parts
 from src.foundation.errors import UserError
+from src.modalities.known import depth_in
 from tests.contracts.findings import failures, quick
 from tests.data.cityscapes import data as cityscapes
 from tests.data.nyuv2.data import write_mat, write_mtan, write_pictures
@@ -97,7 +98,7 @@ def test_a_dataset_that_is_given_keeps_its_contract(
 
 @pytest.mark.parametrize("unit", ["cm", "disparity"])
 def test_depth_in_other_units_keeps_its_contract(unit: str) -> None:
-    require_contract("task", "depth", {"unit": unit})
+    require_contract("task", "depth", {"modality": depth_in(unit).plain()})
 
 
 def test_options_with_which_built_in_parts_behave_otherwise_keep_the_contract() -> None:

@@ -13,9 +13,7 @@ from src.data.loading.sampler import EpochSampler
 from src.data.loading.split import PackedSplit, hold_out
 from src.data.store.reader import PackedStore
 from src.foundation.errors import UserError
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
+from tests.tasks.usual import Depth, Normal, Semantic
 
 TASKS = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}
 

@@ -9,19 +9,18 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from src.data.labels.base import LabelSet
 from src.data.loading.label_masks import LabelMasks, draw_labels
 from src.data.loading.module import DenseDataModule
 from src.data.loading.pixels import denormalise
+from src.data.sources.base import SPLITS, by_name
 from src.data.store.pack import pack
 from src.data.store.reader import PackedStore
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
+from src.modalities.base import Modality
+from src.modalities.known import IMAGE, NORMAL, depth
 from src.tasks.base import Task
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
-from src.visual.palette import spread_colours
+from tests.tasks.usual import Depth, Normal, Semantic
 
 TASKS: dict[str, Task] = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}
 COUNT, SIZE = 22, (8, 12)
@@ -34,8 +33,12 @@ class Numbered:
     """Frames that show their number in the image and in every label, which no flip or crop hides."""
 
     description: str = "numbered"
-    labels: dict[str, LabelSet] = field(default_factory=lambda: {"label13": LabelSet(("a", "b"), spread_colours(2))})
-    units: dict[str, str] = field(default_factory=lambda: {"depth": "m"})
+    modalities: dict[str, Modality] = field(
+        default_factory=lambda: by_name(
+            IMAGE, Modality(name="label13", kind="classes", names=("a", "b")), depth(), NORMAL
+        )
+    )
+    splits: tuple[str, ...] = SPLITS
 
     def frames(self, split: str) -> list[str]:
         return [f"{split}-{i}" for i in range({"train": COUNT, "test": 5}[split])]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from src.data.labels.base import LabelSet
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, RAW_NAMES, forty_to_thirteen, raw_to_forty
 from src.data.labels.nyuv2_split import official_split
+from src.modalities.base import Modality
 from src.visual.palette import spread_colours
 
 # sizes of the 40 classes in the published map of 894: one raw class each, apart from the three collecting ones
@@ -54,10 +54,10 @@ def test_official_split_covers_all_frames_once() -> None:
 
 
 @pytest.mark.parametrize("labels", [NYUV2_13, NYUV2_40])
-def test_colours_are_distinct(labels: LabelSet) -> None:
+def test_colours_are_distinct(labels: Modality) -> None:
     assert len(set(labels.colours)) == len(labels.names) == len(set(labels.names))
 
 
 def test_a_label_set_pairs_names_and_colours() -> None:
     with pytest.raises(ValueError, match="2 class names but 3 colours"):
-        LabelSet(("a", "b"), spread_colours(3))
+        Modality(name="labels", kind="classes", names=("a", "b"), colours=spread_colours(3))

@@ -16,7 +16,7 @@ from src.data.transforms.resized_crop import ResizedCrop
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.base import Task
-from src.tasks.depth import Depth
+from tests.tasks.usual import Depth
 
 COUNT = 64
 

@@ -57,8 +57,10 @@ def test_every_form_gives_the_same_store(workspace: Workspace, tmp_path: Path, f
     assert sorted(source.rglob("*")) == before  # nothing is unpacked
     store = PackedStore.open(tmp_path / "data" / "cityscapes-32x64")
     store.verify()
-    assert store.manifest.units == {"depth": UNIT}
-    assert store.manifest.labels == {"label7": CITYSCAPES_7, "label19": CITYSCAPES_19}
+    known = store.manifest.modalities
+    assert known["depth"].unit == UNIT
+    for label in (CITYSCAPES_7, CITYSCAPES_19):
+        assert (known[label.name].names, known[label.name].colours) == (label.names, label.colours)
     for split, names in (("train", SPLITS["train"]), ("test", SPLITS["val"])):
         assert store.manifest.splits[split].frames == (names if form != "mtan" else ("0", "1", "2")[: len(names)])
         for index, name in enumerate(names):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from src.data.sources.base import resize_depth, resize_image, resize_nearest
 from src.data.sources.normals import NYUV2_CAMERA, normals_from_depth
 from src.data.sources.nyuv2 import open_nyuv2
 from src.data.store.reader import PackedStore
 from src.foundation.errors import UserError
+from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 from tests.conftest import REPOSITORY, Workspace
 from tests.data.nyuv2.data import SHAPE, frame, write_mat, write_mtan, write_pictures
 

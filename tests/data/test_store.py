@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from src.data.labels.base import LabelSet
+from src.data.sources.base import SPLITS, by_name
 from src.data.store.lock import only_writer
 from src.data.store.pack import pack, pack_if_missing, plan, read_all
 from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter
 from src.foundation.errors import UserError
-from src.visual.palette import spread_colours
+from src.modalities.base import Modality
+from src.modalities.known import IMAGE, NORMAL, depth
 from tests.conftest import REPOSITORY
 
 SIZE = (4, 6)
@@ -34,8 +35,12 @@ class Noise:
     counts: dict[str, int] = field(default_factory=lambda: {"train": 70, "test": 9})
     pause: float = 0.0
     broken: tuple[str, int] | None = None
-    labels: dict[str, LabelSet] = field(default_factory=lambda: {"label13": LabelSet(("a", "b"), spread_colours(2))})
-    units: dict[str, str] = field(default_factory=lambda: {"depth": "m"})
+    modalities: dict[str, Modality] = field(
+        default_factory=lambda: by_name(
+            IMAGE, Modality(name="label13", kind="classes", names=("a", "b")), depth(), NORMAL
+        )
+    )
+    splits: tuple[str, ...] = SPLITS
     classes: int = 2
 
     def frames(self, split: str) -> list[str]:
@@ -92,8 +97,8 @@ def test_arrays_cannot_be_written(store: PackedStore) -> None:
 def test_the_manifest_says_what_is_there(store: PackedStore) -> None:
     manifest = json.loads((store.root / "manifest.json").read_text())
     assert (manifest["dataset"], manifest["size"], manifest["source"]) == ("noise", [4, 6], "noise")
-    assert manifest["units"] == {"depth": "m"}
-    assert manifest["labels"]["label13"]["names"] == ["a", "b"]
+    assert manifest["modalities"]["depth"]["unit"] == "m"
+    assert manifest["modalities"]["label13"]["names"] == ["a", "b"]
     assert manifest["splits"]["test"]["frames"][3] == "test-3"
     assert PackedStore.open(store.root).manifest == store.manifest
     store.verify()

@@ -11,9 +11,7 @@ from src.data.transforms.chain import Chain
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.base import Task
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
+from tests.tasks.usual import Depth, Normal, Semantic
 
 TASKS = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}
 

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from src.app.conf import option, options
 from src.contracts.parts import find_parts
-from src.contracts.samples import draw_batch
+from src.contracts.samples import built_task, draw_batch
 from src.data.transforms.base import TRANSFORMS, Batch, Transform
-from src.tasks.base import TASKS, Task
-from src.tasks.depth import Depth
+from src.tasks.base import Task
+from tests.tasks.usual import Depth
 
 SEEDS = 6
 GEOMETRIC = {"flip", "scale_flip", "resized_crop"}
@@ -30,7 +30,7 @@ def transform(request: pytest.FixtureRequest) -> tuple[str, Transform]:
 @pytest.fixture(scope="module", params=options("task"))
 def task(request: pytest.FixtureRequest) -> Task:
     (part,) = find_parts({"task": request.param}, {})
-    return TASKS.build(part.config)
+    return built_task(part.config)
 
 
 def places(batch: Batch) -> tuple[Batch, dict[str, Task]]:

@@ -19,12 +19,10 @@ from src.distillation.online import OnlineDistillation
 from src.foundation.errors import UserError
 from src.loss_weights.fixed import Fixed
 from src.models.small import small
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
 from src.training.multi_task import MultiTaskModule
 from src.training.schedules import Constant
 from tests.conftest import TINY, Workspace, read_json
+from tests.tasks.usual import Depth, Normal, Semantic
 
 TASKS = {"semantic": Semantic(5), "depth": Depth(), "normal": Normal()}
 LEVELS = {"bottleneck": "bottleneck", "decoder": "decoder"}

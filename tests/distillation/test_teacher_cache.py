@@ -10,10 +10,9 @@ from src.benchmarking.subject import Setting, Subject, build_subject, fit
 from src.data.transforms.scale_flip import ScaleFlip
 from src.distillation.frozen_teachers import FrozenTeachers
 from src.distillation.offline_distillation import OfflineDistillation
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
 from src.training.multi_task import MultiTaskModule
 from tests.conftest import TINY, Workspace
+from tests.tasks.usual import Depth, Normal
 
 STEPS = 8  # of batches of 4 out of 12 images: every image is seen again, flipped or not
 

@@ -69,7 +69,7 @@ def reference(prediction: Tensor, target: Tensor, valid: np.ndarray) -> dict[str
         zip(prediction[:, 0].numpy(), target[:, 0].numpy(), valid, strict=True)
     ):
         for place, threshold in enumerate(THRESHOLDS):
-            edges, true = thin(guess >= threshold) & mask, (truth > 0.5) & mask
+            edges, true = thin((guess >= threshold) & mask), (truth > 0.5) & mask
             matched = most_pairs(edges, true, TOLERANCE * hypot(*true.shape))
             counts[image, place] = matched, edges.sum(), true.sum()
 

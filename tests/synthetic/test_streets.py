@@ -165,7 +165,7 @@ def test_preparing_streets_stores_what_was_drawn(workspace: Workspace) -> None:
     result = workspace.call("prepare", "dataset=streets", *small)
     assert result.code == 0, result.out
     store = PackedStore.open(workspace.root / "data" / "streets-32x64")
-    assert store.manifest.units == {"depth": "disparity / 65535 (raw uint16)"}
+    assert store.manifest.modalities["depth"].unit == "disparity / 65535 (raw uint16)"
     assert store.modalities("train") == ["depth", "image", "label19", "label7"]
     drawn = draw_street(0, (32, 64))
     assert np.array_equal(store.array("train", "depth")[0], drawn["depth"].astype(np.float16))

@@ -8,11 +8,14 @@ import torch
 from torch import Tensor
 
 from src.app.composing import composed_values
-from src.foundation.errors import UserError
+from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40
+from src.data.sources.base import by_name
+from src.modalities.base import Modality
+from src.modalities.known import NORMAL, depth
 from src.tasks.base import TASKS, Task
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
+from src.tasks.classes import Classes
+from src.tasks.matching import name_of, with_modality
+from tests.tasks.usual import Depth, Normal, Semantic
 
 CLASSES = 5
 EACH: list[Task] = [Semantic(CLASSES), Depth(), Normal()]
@@ -223,11 +226,11 @@ def test_near_is_brighter_than_far() -> None:
 
 
 def test_semantic_colours_and_names() -> None:
-    task = Semantic(2, colours=[(1, 2, 3), (4, 5, 6)], names=["floor", "wall"])
+    colours = ((1, 2, 3), (4, 5, 6))
+    task = Classes(Modality(name="parts", kind="classes", names=("floor", "wall"), colours=colours))
     assert task.colorize(np.array([[0, 1, -1, 2]])).tolist() == [[[1, 2, 3], [4, 5, 6], [0, 0, 0], [0, 0, 0]]]
-    assert len(set(Semantic(40).colours)) == 40
-    with pytest.raises(UserError, match="1 names were given for 2 classes"):
-        Semantic(2, names=["floor"])
+    assert len(set(Semantic(40).modality.colours)) == 40
+    assert task.names == ["floor", "wall"]
 
 
 @each_task
@@ -240,10 +243,11 @@ def test_both_uses_of_the_task_group_compose() -> None:
     overrides = ["task=depth", "tasks=[semantic,depth,normal]", "dataset=nyuv2", "dataset.classes=40"]
     values = composed_values("train", ["stage=teacher", *overrides])
     alone = composed_values("train", ["stage=student", "tasks=[semantic,depth]"])
-    assert TASKS.build(values["task"]).name == "depth"
-    tasks = {name: TASKS.build(task) for name, task in values["tasks"].items()}
+    assert name_of(values["task"]) == "depth"
+    known = by_name(NYUV2_40, NYUV2_13, depth(), NORMAL)
+    tasks = {name: TASKS.build(with_modality(task, known)) for name, task in values["tasks"].items()}
     assert {name: task.name for name, task in tasks.items()} == {name: name for name in tasks}
     assert {name: task.channels for name, task in tasks.items()} == {"semantic": 40, "depth": 1, "normal": 3}
-    assert tasks["semantic"].modality == "label40"
+    assert tasks["semantic"].modality == NYUV2_40
     assert alone.get("task") is None
     assert list(alone["tasks"]) == ["semantic", "depth"]

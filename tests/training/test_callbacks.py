@@ -6,13 +6,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
 from src.tasks.panels import draw_panel
-from src.tasks.semantic import Semantic
 from src.training.callbacks.progress import losses_by_kind
 from src.visual.panels import MARGIN
 from tests.conftest import Workspace
+from tests.tasks.usual import Depth, Normal, Semantic
 
 GREY = np.full((32, 48, 3), 128, np.uint8)
 TASKS = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from src.app.conf import option
 from src.benchmarking.subject import Setting, Subject, build_subject, fit
 from src.loss_weights.base import LOSS_WEIGHTS
-from src.tasks.depth import Depth
+from src.tasks.scalar import Scalar
 from src.training.finiteness import SKIPPED_IN_A_ROW, DivergenceError, FiniteWatch
 from tests.conftest import TINY
 from tests.loss_weights.test_loss_weights import EVERY
 
 STEPS = 4
-Loss = Callable[[Depth, Tensor, Tensor], Tensor]
+Loss = Callable[[Scalar, Tensor, Tensor], Tensor]
 LAGS = pytest.mark.parametrize("lags", [False, True], ids=["at once", "later"])
 """Whether values are looked at as on a CPU, or as on a device that must not be waited for."""
 
@@ -52,13 +52,13 @@ def diverged(subject: Subject, steps: int = STEPS) -> DivergenceError:
 
 def spoil(monkeypatch: pytest.MonkeyPatch, calls: int, wrong: Callable[[Tensor], Tensor]) -> None:
     """Add ``wrong`` of the head's output to the loss of depth from so many calls on."""
-    right, count = Depth.loss, [0]
+    right, count = Scalar.loss, [0]
 
-    def loss(self: Depth, raw: Tensor, target: Tensor) -> Tensor:
+    def loss(self: Scalar, raw: Tensor, target: Tensor) -> Tensor:
         count[0] += 1
         return right(self, raw, target) + (wrong(raw) if count[0] >= calls else 0.0)
 
-    monkeypatch.setattr(Depth, "loss", loss)
+    monkeypatch.setattr(Scalar, "loss", loss)
 
 
 def assert_finite(module: nn.Module) -> None:

@@ -14,11 +14,9 @@ from src.distillation.frozen_teachers import FrozenTeachers
 from src.distillation.offline_distillation import OfflineDistillation, Options
 from src.loss_weights.fixed import Fixed
 from src.models.small import small
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
 from src.training.multi_task import MultiTaskModule
 from src.training.schedules import Constant, Step
+from tests.tasks.usual import Depth, Normal, Semantic
 
 TASKS = {"semantic": Semantic(5), "depth": Depth(), "normal": Normal()}
 LAMBDA = {"semantic": 1.0, "depth": 0.5, "normal": 2.0}
