@@ -25,8 +25,12 @@ def evaluate(invocation: Invocation[EvaluateConfig]) -> None:
     if not config.store:
         raise UserError("no store is named", "the data to evaluate on is needed", "store=data/rooms-64x96")
     size = (metadata["dataset"]["size"][0], metadata["dataset"]["size"][1])
-    data = DenseDataModule(open_store(config.store, size), tasks, batch_size=1)
-    dataset = {"train": data.train_set, "test": data.test_set}[config.split]
+    store = open_store(config.store, size)
+    if config.split not in store.manifest.splits:
+        raise UserError(f"{config.store} has no split {config.split}", f"it has {', '.join(store.manifest.splits)}")
+    data = DenseDataModule(store, tasks, batch_size=1, validation="val" if config.split == "val" else "test")
+    dataset = {"train": data.train_set, "val": data.val_set, "test": data.test_set}[config.split]
+    assert dataset is not None
     device = best_device()
     network.to(device)
     metrics = {name: task.metrics().to(device) for name, task in tasks.items()}

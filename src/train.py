@@ -15,9 +15,11 @@ from src.app import command
 from src.app.assemble import Assembled, assemble, title
 from src.app.command import Invocation
 from src.app.configuration.train import TrainConfig
+from src.app.data_tasks import with_data_tasks
 from src.app.describe import describe
 from src.app.fitting import fit
 from src.app.objective import DELTA, objective_of, primary_metrics, reference
+from src.app.open_data import completed
 from src.app.outcome import Noted, remark_on
 from src.app.paths import absolute
 from src.app.resuming import begun, refuse_others, resumed, saved_configuration
@@ -115,7 +117,7 @@ def main() -> None:
     for name in ("pytorch_lightning", "lightning_fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     directory.start_anew()
-    command.run(train, "train", TrainConfig, rules)
+    command.run(train, "train", TrainConfig, rules, expand=with_data_tasks, complete=completed)
 
 
 if __name__ == "__main__":

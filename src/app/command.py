@@ -49,7 +49,15 @@ class Invocation(Generic[C]):
     job: Job = field(default_factory=lambda: Job(0, []))
 
 
-def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C], rules: Rules | None = None) -> None:
+def run(
+    command: Callable[[Invocation[C]], Any],
+    config_name: str,
+    kind: type[C],
+    rules: Rules | None = None,
+    *,
+    expand: Callable[[Sequence[str]], Sequence[str]] = list,
+    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> None:
     """Run ``command`` on the composed configuration ``conf/<config_name>.yaml``, from any working directory.
 
     Paths are relative to that directory, under hydra.job.chdir=true as well.
@@ -63,6 +71,8 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
         config_name: file in conf.
         kind: dataclass of the configuration.
         rules: returns an error for each rule between fields that is broken.
+        expand: returns the arguments in full, where some stand for others.
+        complete: returns the resolved values with what the command line leaves open.
     """
     before = os.environ.get("HYDRA_FULL_ERROR")
     trace = before not in (None, "", "0")
@@ -76,8 +86,8 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
         outcome, message = "interrupted", None
         try:
             resolved: Any = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-            values = put_back(resolved)
             with chdir(HydraConfig.get().runtime.cwd):  # paths are relative to it, hydra.job.chdir or not
+                values = complete(put_back(resolved))
                 result = command(
                     Invocation(read_checked(kind, values, overrides, rules), values, overrides, trace, job)
                 )
@@ -101,7 +111,7 @@ def run(command: Callable[[Invocation[C]], Any], config_name: str, kind: type[C]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints traces itself and exits before anything is caught
     try:
         with sigterm_ends_like_an_interrupt(), table_at_the_end():
-            sys.argv = [arguments[0], *announced(_checked_arguments(config_name, kind, arguments[1:]))]
+            sys.argv = [arguments[0], *announced(_checked_arguments(config_name, kind, expand(arguments[1:])))]
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

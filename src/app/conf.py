@@ -15,12 +15,15 @@ CONF = Path(__file__).resolve().parent.parent.parent / "conf"
 LISTS = {"tasks": "task", "augmentation": "transform", "logger": "tracker"}
 """Groups of which a list is chosen, and the groups that have their options."""
 
+ADDED: dict[str, dict[str, Any]] = {}
+"""Options that no yaml has, by group and name."""
+
 
 def option(group: str, name: str) -> dict[str, Any] | None:
     """Read an option of a group, on top of those of its group that it builds on; None where there is no such option."""
     file = CONF / group / f"{name}.yaml"
     if not file.is_file():
-        return None
+        return ADDED.get(group, {}).get(name)
     own: dict[str, Any] = yaml.safe_load(file.read_text()) or {}
     values: dict[str, Any] = {}
     for base in own.pop("defaults", []):
@@ -61,14 +64,23 @@ def option_group(group: str) -> str:
 
 def choices(group: str) -> list[str]:
     """List what can be chosen of a group: options of the group that lists are made of, and its own."""
-    return sorted({*options(option_group(group)), *options(group)})
+    return sorted({*options(option_group(group)), *options(group), *ADDED.get(option_group(group), {})})
+
+
+def add_options(group: str, configs: Mapping[str, Any]) -> None:
+    """Let options of a group be chosen that no yaml has."""
+    ADDED.setdefault(group, {}).update(configs)
+    store = ConfigStore.instance()
+    for name, config in configs.items():
+        store.store(group=group, name=name, node=dict(config), provider=group)
+    register_lists()
 
 
 def register_lists() -> None:
     """Let ``tasks=[semantic,depth]`` choose among the options of ``task``, so that no subset needs a file."""
     store = ConfigStore.instance()
     for several, group in LISTS.items():
-        for name in (*options(group), *own_options(group)):
+        for name in (*options(group), *own_options(group), *ADDED.get(group, {})):
             store.store(group=several, name=name, node={"defaults": [{f"/{group}@{name}": name}]}, provider=group)
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from src.app.configuration.train import Dataset, TrainConfig
+from src.app.configuration.train import TrainConfig
 from src.data.loading.label_masks import draw_labels
 from src.data.loading.module import DenseDataModule, open_store
 from src.data.sources.base import SOURCES
-from src.data.store.manifest import read_manifest
+from src.data.store.manifest import Manifest, read_manifest
 from src.data.store.pack import pack_if_missing
 from src.data.transforms.base import Transform
 from src.foundation.errors import UserError
+from src.foundation.part_options import TARGET
 from src.modalities.base import Modality
 from src.tasks.base import Task
 from src.tasks.matching import name_of, with_modality
@@ -30,16 +31,44 @@ def task_configs(config: TrainConfig) -> dict[str, Any]:
 
 def tasks_on_data(config: TrainConfig) -> dict[str, Any]:
     """Return ``task_configs`` with the modalities of the dataset; raises UserError where it lacks one."""
-    known = modalities_of(config.dataset)
+    dataset = config.dataset
+    known = modalities_at({"root": dataset.root, "procedural": dataset.procedural, "source": dataset.source})
     return {name: with_modality(task, known, config.dataset.name) for name, task in task_configs(config).items()}
 
 
-def modalities_of(dataset: Dataset) -> Mapping[str, Modality]:
+def modalities_at(dataset: Mapping[str, Any]) -> Mapping[str, Modality]:
     """Return what a dataset's maps are: from its store or, for a procedural one, from its source."""
-    if dataset.procedural and not Path(dataset.root).exists():
-        declared: Mapping[str, Modality] = SOURCES.build(dataset.source).modalities
+    if dataset["procedural"] and not Path(dataset["root"]).exists():
+        declared: Mapping[str, Modality] = SOURCES.build(dataset["source"]).modalities
         return declared
-    return read_manifest(Path(dataset.root)).modalities
+    return stored(dataset).modalities
+
+
+def stored(dataset: Mapping[str, Any]) -> Manifest:
+    """Read the manifest of a dataset's store; raises UserError, with the command that prepares it, where none is."""
+    root = Path(dataset["root"])
+    if dataset["source"].get(TARGET) == "folder" and not root.exists():
+        there = sorted(path.parent.name for path in root.parent.glob("*/manifest.json"))
+        raise UserError(
+            f"there is no packed store {root}",
+            f"{root.parent} holds {', '.join(there)}" if there else "nothing was prepared there",
+            "python -m src.prepare dataset=folder source=FOLDER, which says how to train on it",
+        )
+    return read_manifest(root)
+
+
+def completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what a configuration leaves to its dataset's store: the size of images, and what is validated on."""
+    dataset = values.get("dataset")
+    if not isinstance(dataset, dict) or (dataset.get("size") and dataset.get("validation")):
+        return values
+    manifest = stored(dataset)
+    validation = "val" if "val" in manifest.splits else "test"
+    filled = {
+        "size": dataset.get("size") or list(manifest.size),
+        "validation": dataset.get("validation") or validation,
+    }
+    return values | {"dataset": dataset | filled}
 
 
 def open_data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Sequence[Transform]) -> DenseDataModule:

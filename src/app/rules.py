@@ -5,14 +5,13 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from src.app.conf import usual_options
+from src.app.conf import options, usual_options
 from src.app.configuration.train import TrainConfig
 from src.app.objective import check_objective
 from src.app.overrides import select_overrides
 from src.distillation.base import REGIMES, Traits
 from src.foundation.errors import UserError
 from src.foundation.validation import nearest
-from src.tasks.base import TASKS
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def lambdas_weigh_teachers(request: Request) -> Iterator[UserError]:
     """A lambda belongs to a teacher, or to a task that this student happens not to have."""
     teachers = [*request.config.tasks, *request.config.teacher.entries]
     for name, weight in (request.config.distillation.get("weights") or {}).items():
-        if name not in teachers and name not in TASKS.names():
+        if name not in teachers and name not in options("task"):
             what, why = f"distillation.weights.{name} weighs no teacher", f"the teachers are {', '.join(teachers)}"
             yield UserError(what, why, f"distillation.weights.{nearest(name, teachers) or teachers[0]}={weight}")
 
@@ -126,9 +125,9 @@ def a_protocol_has_what_it_needs(request: Request) -> Iterator[UserError]:
     """Best weights are chosen on held-out images, a mean of ten epochs needs test metrics of each."""
     protocol, validation, trainer = request.config.protocol, request.config.dataset.validation, request.config.trainer
     needed = {"last": None, "mean10": "test", "best": "holdout"}[protocol]
-    if needed and validation != needed:
+    if needed and validation != needed and (protocol, validation) != ("best", "val"):
         reasons = {
-            "holdout": "best weights are chosen on a held-out part of train, never on test",
+            "holdout": "best weights are chosen on a held-out part of train or on a val split, never on test",
             "test": "the mean of the last ten epochs needs test metrics at every epoch",
         }
         what = f"protocol={protocol} does not go with dataset.validation={validation}"

@@ -15,6 +15,7 @@ from src.visual.style import Style
 
 WATCHED = {
     "test": "the test split; nothing is selected on it",
+    "val": "the val split",
     "holdout": "a held-out part of the training images",
 }
 

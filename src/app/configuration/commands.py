@@ -47,7 +47,7 @@ class EvaluateConfig(Section):
 
     run: Run
     store: Annotated[str | None, Field(description="the packed store to evaluate on")]
-    split: Annotated[Literal["train", "test"], Field(description="split of the store")]
+    split: Annotated[Literal["train", "val", "test"], Field(description="split of the store")]
     batch_size: Annotated[Count, Field(description="images per step")]
     out: Annotated[str | None, Field(description="file to which the metrics are written as JSON")]
     extensions: Extensions

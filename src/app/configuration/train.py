@@ -35,9 +35,10 @@ class Dataset(Section):
     workers: Annotated[NotNegative, Field(description="processes that load; 0 loads in the training process")]
     resident: Annotated[bool, Field(description="keep all data on the device")]
     validation: Annotated[
-        Literal["test", "holdout", "none"],
-        Field(description="validation split: test (logged, never selected on), a held-out share of train, or none"),
-    ]
+        Literal["test", "val", "holdout", "none"],
+        Field(description="what is validated on: test (logged, never selected on), the store's val split, a held-out "
+              "share of train, or none; null in a yaml: val where there is one, else test"),
+    ]  # fmt: skip
     holdout: Annotated[float, Field(gt=0, lt=1, description="share of train that validation=holdout holds out")]
     source: Annotated[Part, PartOf("source"), Field(description="where `prepare` takes the frames from")]
 
@@ -122,7 +123,7 @@ class TrainConfig(Section):
     protocol: Annotated[
         Literal["last", "mean10", "best"],
         Field(description="which weights are evaluated on test: the last epoch's, the mean metrics of the last ten, "
-              "or the best on held-out images of train"),
+              "or the best on held-out images of train or of val"),
     ]  # fmt: skip
     label: Annotated[str | None, Field(description="name of the method in reports")]
     channels_last: Annotated[bool, Field(description="memory format of images and networks")]

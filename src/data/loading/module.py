@@ -20,7 +20,7 @@ from src.data.transforms.chain import Chain
 from src.foundation.errors import UserError
 from src.tasks.base import Task
 
-Validation = Literal["test", "holdout", "none"]
+Validation = Literal["test", "val", "holdout", "none"]
 
 
 class DenseDataModule(pl.LightningDataModule):
@@ -31,7 +31,7 @@ class DenseDataModule(pl.LightningDataModule):
         tasks: the tasks whose labels are read.
         batch_size: images per process and step.
         augmentation: transforms of training batches, applied in order on the device, before images are normalised.
-        validation: what to validate on: ``test`` (logged, never selected on), ``holdout`` or ``none``.
+        validation: what to validate on: ``test`` (logged, never selected on), ``val``, ``holdout`` or ``none``.
         holdout: share of the training split that is held out, by a fixed draw, when validation is ``holdout``.
         workers: processes that load; 0 loads in the training process.
         resident: whether all data lies on the device, in its stored types, and is gathered there; no workers then.
@@ -64,7 +64,8 @@ class DenseDataModule(pl.LightningDataModule):
         modalities = {"image": "image"} | {name: task.modality.name for name, task in tasks.items()}
         self.train_set = PackedSplit(store, "train", modalities)
         self.test_set = PackedSplit(store, "test", modalities)
-        splits = {split.split: split for split in (self.train_set, self.test_set)}
+        self.val_set = PackedSplit(store, "val", modalities) if validation == "val" else None
+        splits = {split.split: split for split in (self.train_set, self.test_set, self.val_set) if split}
         self.resident = {name: ResidentSplit(split) for name, split in splits.items()} if resident else {}
         self.held_out = hold_out(len(self.train_set), holdout) if validation == "holdout" else []
         self.train_indices = sorted(set(range(len(self.train_set))) - set(self.held_out))
@@ -87,6 +88,8 @@ class DenseDataModule(pl.LightningDataModule):
         """Load what is validated on; nothing where ``validation`` is ``none``."""
         if self.validation == "holdout":
             return self._loader(self.train_set, self.held_out, train=False)
+        if self.val_set is not None:
+            return self._loader(self.val_set, list(range(len(self.val_set))), train=False)
         return self.test_dataloader() if self.validation == "test" else []
 
     def test_dataloader(self) -> DataLoader[Any]:

@@ -36,7 +36,7 @@ class Panels(pl.Callback):
     def _draw(self, trainer: pl.Trainer, module: DenseModule, epoch: int) -> None:
         """Draw the epoch's panels, write them and send them to the loggers that take images."""
         data: DenseDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        dataset = data.train_set if data.validation == "holdout" else data.test_set
+        dataset = data.train_set if data.validation == "holdout" else data.val_set or data.test_set
         candidates = data.held_out if data.validation == "holdout" else range(len(dataset))
         chosen = np.unique(np.linspace(0, len(candidates) - 1, min(self.count, len(candidates))).astype(int))
         rows = [candidates[i] for i in chosen]
