@@ -12,6 +12,7 @@ from src.app.overrides import select_overrides
 from src.distillation.base import REGIMES, Traits
 from src.foundation.errors import UserError
 from src.foundation.validation import nearest
+from src.tasks.matching import name_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def a_teacher_has_one_task_and_a_student_several(request: Request) -> Iterator[U
         why, mend = "a teacher is a single-task network", f"python -m src.train -m stage=teacher task={names}"
         yield UserError("stage=teacher needs a task", why, mend)
     if not request.teaching and config.task is not None:
-        what = f"task={config.task['_target_']} would not change a student"
+        what = f"task={name_of(config.task)} would not change a student"
         yield UserError(what, "a student learns all of tasks", f"tasks=[{','.join(config.tasks)}], or stage=teacher")
     if not config.tasks:
         yield UserError("tasks is empty", "there is nothing to learn", "tasks=[semantic,depth]")

@@ -112,7 +112,7 @@ def test_what_is_wrong_in_itself(workspace: Workspace, arguments: tuple[str, ...
         ((*NONE, "compile_mode=reduce-overhead"), "compile_mode would change nothing"),
         ((*NONE, "dataset.holdout=0.2"), "dataset.holdout would change nothing"),
         ((*NONE, "trainer.gradient_clip_algorithm=value"), "trainer.gradient_clip_algorithm would change nothing"),
-        ((*NONE, "dataset.depth_unit=cm"), "is not the store's unit of depth"),
+        ((*NONE, "tasks.depth.modality=height"), "needs the map height, which rooms has not"),
         ((*NONE, "protocol=best"), "dataset.validation=holdout"),
     ],
 )
