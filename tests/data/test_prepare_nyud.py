@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from src.app.composing import composed_values
 from src.data.sources.nyud import Nyud
+from src.data.store.pack import read_frame
 from src.data.store.reader import PackedStore
 from src.foundation.errors import UserError
-from src.modalities.storing import encode
 from tests.conftest import Workspace
 from tests.data.nyud.data import FLOOR, FORMS, SHAPE, SPLITS, SUFFIXES, frame, save, write
 
@@ -70,7 +71,9 @@ def test_pictures_are_stretched_where_that_is_asked_for_and_shrunk_where_they_ar
     root = write(tmp_path / "source", "png")
     stretched = Nyud(str(root), fit="scale").read("train", 0, (17, 22))
     truth = frame(SPLITS["train"][0])
-    assert np.array_equal(stretched["label40"] + 1, np.where(truth["segmentation"] == 255, 0, truth["segmentation"])[1::2, 1::2])
+    assert np.array_equal(
+        stretched["label40"] + 1, np.where(truth["segmentation"] == 255, 0, truth["segmentation"])[1::2, 1::2]
+    )
     shrunk = Nyud(str(root)).read("train", 0, (30, 22))
     assert np.array_equal(shrunk["label40"][6:23], stretched["label40"])
     assert (shrunk["label40"][:6] == -1).all()
@@ -101,7 +104,8 @@ def test_a_wrong_folder_is_told_what_was_looked_for(workspace: Workspace, tmp_pa
         result = workspace.call("prepare", *PADDED, f"source={tmp_path}/{place}")
         assert result.code == 1
         assert words in result.out
-        assert "gt_sets/train.txt, gt_sets/val.txt, images/NAME.jpg, segmentation/NAME.png" in result.out
+        assert "gt_sets/train.txt, gt_sets/val.txt" in result.out
+        assert "images/NAME.jpg, segmentation/NAME.png" in result.out
         assert "Traceback" not in result.out
     assert not (tmp_path / "data").exists()
     assert "has to be given" in workspace.call("prepare", *PADDED).out
@@ -110,7 +114,8 @@ def test_a_wrong_folder_is_told_what_was_looked_for(workspace: Workspace, tmp_pa
 @pytest.mark.parametrize(
     ("form", "gone", "words"),
     [
-        ("npy", ("edge/img_5002.npy", "normals/img_5003.npy"), ("lacks 2 files", "normals/img_5003.npy, edge/img_5002.npy")),
+        ("npy", ("edge/img_5002.npy", "normals/img_5003.npy"),
+         ("lacks 2 files", "normals/img_5003.npy, edge/img_5002.npy")),
         ("png", ("images/img_5010.png",), ("lacks 1 files", "images/img_5010.jpg (suffixes: .jpg, .png)")),
         ("mat", tuple(f"depth/{name}.mat" for names in SPLITS.values() for name in names),
          ("lacks 5 files", "depth/img_5003.npy, depth/img_5001.npy, depth/img_5010.npy")),
@@ -128,6 +133,10 @@ def test_missing_files_are_named(
     assert all(word in result.out for word in words), result.out
     assert "Traceback" not in result.out
     assert not (tmp_path / "data" / "nyud-36x48").exists()
+
+
+def first_frame(root: Path) -> dict[str, np.ndarray]:
+    return read_frame(Nyud(str(root)), ("train", 0), SHAPE)
 
 
 def text(content: str) -> Callable[[Path], object]:
@@ -168,10 +177,21 @@ def test_what_the_archive_cannot_hold_is_refused(
     root = write(tmp_path, form)
     change(root / name)
     with pytest.raises(UserError) as error:
-        source = Nyud(str(root))
-        for kind, array in source.read("train", 0, SHAPE).items():
-            encode(source.modalities[kind], array, "img_5003")
+        first_frame(root)
     assert words in str(error.value)
+
+
+def test_edges_are_measured_with_the_tolerance_of_the_dataset() -> None:
+    for dataset, tasks, tolerance in (
+        ("nyud", ["semantic", "depth", "normal", "edges"], 0.011),
+        ("pascal_context", ["semantic", "human_parts", "normal", "saliency", "edges"], 0.0075),
+    ):
+        config = composed_values("train", [f"dataset={dataset}"])
+        assert list(config["tasks"]) == tasks
+        assert config["tasks"]["edges"]["max_distance"] == tolerance
+        teacher = composed_values("train", [f"dataset={dataset}", "stage=teacher", "task=edges"])
+        assert teacher["task"]["max_distance"] == tolerance
+    assert composed_values("train", ["dataset=rooms", "tasks=[edges]"])["tasks"]["edges"]["max_distance"] == 0.0075
 
 
 def test_floors_that_face_down_are_refused_until_the_axes_are_told(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Archive:
 
     def _looked_for(self) -> str:
         places = [f"{place[0][0]}/NAME{place[0][1][0]}" for place in self.places.values()]
-        return f"looked for {', '.join([*self.lists.values(), *places])}, or a folder that holds them"
+        return f"looked for {', '.join(self.lists.values())}\n        and {', '.join(places)}, or a folder of all that"
 
     def _mend(self) -> str:
         return f"{self.command}FOLDER"

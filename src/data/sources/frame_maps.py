@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from src.foundation.errors import UserError
 from src.modalities.base import Modality
@@ -17,7 +19,11 @@ CLEARLY = 0.3
 ENOUGH = 100
 """Pixels of floors that have to be seen."""
 
-Signs = tuple[float, float, float]
+Sign = Literal[-1, 1]
+NormalSigns = Annotated[
+    tuple[Sign, Sign, Sign],
+    Field(description="by what the archive's normals are multiplied to be x right, y up, z towards the camera"),
+]
 
 
 def fitted_frame(

@@ -15,7 +15,7 @@ from src.data.files.pictures import read_rgb
 from src.data.labels.nyuv2 import NYUV2_40
 from src.data.sources.archives import Archive
 from src.data.sources.base import SOURCES, by_name
-from src.data.sources.frame_maps import Signs, check_axes, fitted_frame, normals_from_colours
+from src.data.sources.frame_maps import NormalSigns, check_axes, fitted_frame, normals_from_colours
 from src.foundation.errors import UserError
 from src.modalities.fitting import Fit
 from src.modalities.known import EDGES, IMAGE, NORMAL, depth
@@ -58,10 +58,7 @@ class Nyud:
         self,
         path: Annotated[str | None, Field(description="the unpacked archive, or a folder that holds it")],
         fit: Fit = "pad",
-        normal_signs: Annotated[
-            Signs,
-            Field(description="by what the archive's normals are multiplied to be x right, y up, z towards the camera"),
-        ] = (1, -1, 1),
+        normal_signs: NormalSigns = (1, -1, 1),
     ) -> None:
         root = ARCHIVE.find(path)
         self.fit, self._signs = fit, np.array(normal_signs, np.float32)
@@ -69,7 +66,7 @@ class Nyud:
         self._files = ARCHIVE.files(root, self._frames)
         self.splits = tuple(ARCHIVE.lists)
         self.modalities = by_name(IMAGE, NYUV2_40, depth(), NORMAL, EDGES)
-        signs = ",".join(f"{sign:g}" for sign in normal_signs)
+        signs = ",".join(str(sign) for sign in normal_signs)
         self.description = f"NYUD, archive in {root.resolve()}, fit {fit}, normals times {signs}"
         check_axes(self._floors(), ARCHIVE.title, normal_signs)
 

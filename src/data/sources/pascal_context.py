@@ -1,6 +1,6 @@
 """PASCAL-Context with five tasks, in the layout of the archives PASCAL_MT and PASCALContext."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from src.data.files.pictures import read_rgb
 from src.data.labels.pascal_context import FLOOR, HUMAN_PARTS, VOC_21, WITH_NORMALS
 from src.data.sources.archives import Archive
 from src.data.sources.base import SOURCES, by_name
-from src.data.sources.frame_maps import Signs, check_axes, fitted_frame, normals_from_colours
+from src.data.sources.frame_maps import NormalSigns, check_axes, fitted_frame, normals_from_colours
 from src.data.sources.pascal_parts import read_human_parts
 from src.foundation.errors import UserError
 from src.metrics.thinning import thin
@@ -64,10 +64,7 @@ class PascalContext:
         self,
         path: Annotated[str | None, Field(description="the unpacked archive, or a folder that holds it")],
         fit: Fit = "pad",
-        normal_signs: Annotated[
-            Signs,
-            Field(description="by what the archive's normals are multiplied to be x right, y up, z towards the camera"),
-        ] = (1, -1, 1),
+        normal_signs: NormalSigns = (1, -1, 1),
     ) -> None:
         root = ARCHIVE.find(path)
         self.fit, self._signs = fit, np.array(normal_signs, np.float32)
@@ -75,7 +72,7 @@ class PascalContext:
         self._files = ARCHIVE.files(root, self._frames)
         self.splits = tuple(ARCHIVE.lists)
         self.modalities = by_name(IMAGE, VOC_21, HUMAN_PARTS, NORMAL, SALIENCY, EDGES)
-        signs = ",".join(f"{sign:g}" for sign in normal_signs)
+        signs = ",".join(str(sign) for sign in normal_signs)
         self.description = f"PASCAL-Context, archive in {root.resolve()}, fit {fit}, normals times {signs}"
         check_axes(self._floors(), ARCHIVE.title, normal_signs)
 
@@ -85,31 +82,35 @@ class PascalContext:
 
     def read(self, split: str, index: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Read a frame, fitted into ``size``."""
-        files = {kind: names[self._frames[split][index]] for kind, names in self._files.items()}
+        files = self._files_of(self._frames[split][index])
         image, context = read_rgb(files["image"]), _context(files["context"])
         maps = {
             "image": image,
             "label21": _classes(files["label21"]),
             "human_parts": read_human_parts(files["human_parts"], (image.shape[0], image.shape[1])),
-            "normal": self._normals(files["normal"], context),
+            "normal": self._normals(files, context),
             "saliency": read_grey(files["saliency"], "saliency map") > SALIENT,
             "edges": borders(context),
         }
         return fitted_frame(self.modalities, maps, files | {"edges": files["context"]}, size, self.fit)
 
-    def _normals(self, path: Path, context: np.ndarray) -> np.ndarray:
-        picture = read_rgb(path)
+    def _files_of(self, name: str) -> dict[str, Path]:
+        return {kind: files[name] for kind, files in self._files.items()}
+
+    def _normals(self, files: Mapping[str, Path], context: np.ndarray) -> np.ndarray:
+        picture = read_rgb(files["normal"])
         if picture.shape[:2] != context.shape:
-            why = f"it has {picture.shape[:2]} pixels, the map of labels has {context.shape}"
-            raise UserError(f"{path} does not fit its labels", why, MEND)
+            why = f"it has {picture.shape[:2]} pixels, the labels of {files['context']} have {context.shape}"
+            raise UserError(f"{files['normal']} does not fit its labels", why, MEND)
         return np.where(np.isin(context, WITH_NORMALS)[..., None], normals_from_colours(picture) * self._signs, 0)
 
     def _floors(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield normals and where there is a floor, for those of the first frames that have one."""
         for name in islice(self._frames["train"], LOOKED_AT):
-            context = _context(self._files["context"][name])
+            files = self._files_of(name)
+            context = _context(files["context"])
             if (context == FLOOR).any():
-                yield self._normals(self._files["normal"][name], context), context == FLOOR
+                yield self._normals(files, context), context == FLOOR
 
 
 def borders(labels: np.ndarray) -> np.ndarray:
