@@ -37,6 +37,9 @@ class EdgeScores(SplitMetric):
     predictions are not suppressed to their maxima (papers on edges alone do so beforehand). What can differ: the
     matching (see ``EdgeMatcher``), and predictions, which are not rounded to 8 bits. One annotation for an image.
 
+    What lies outside the smallest rectangle that holds all valid pixels is cut off first: a picture that was padded for
+    its batch is measured, and its diagonal taken, as it was before.
+
     Counts only, of a size that no image changes; computed on the processor, from copies: 1 to 2 s for an image of
     448 x 576 pixels with 99 thresholds, on one core. No true edge gives NaN.
 
@@ -67,7 +70,8 @@ class EdgeScores(SplitMetric):
         """
         valid = target >= 0 if valid is None else valid.bool()
         images = zip(_to_numpy(prediction), _to_numpy(target), _to_numpy(valid), strict=True)
-        counts = np.array([self._count(guess, truth > 0.5, mask > 0) for guess, truth, mask in images])
+        parts = ((guess, truth, mask, _valid_part(mask > 0)) for guess, truth, mask in images)
+        counts = np.array([self._count(x[part], y[part] > 0.5, mask[part] > 0) for x, y, mask, part in parts])
         matched, predicted, true = torch.from_numpy(counts.astype(np.int64)).to(self.matched.device).unbind(1)
         best = _f_measure(matched, predicted, true).argmax(1, keepdim=True)
         self.matched = self.matched + matched.sum(0)
@@ -100,6 +104,14 @@ class EdgeScores(SplitMetric):
             former = pixels
         matched, predicted = (list(column) for column in zip(*counts, strict=True))
         return [matched, predicted, [int(np.count_nonzero(true & valid))] * len(counts)]
+
+
+def _valid_part(valid: Bools) -> tuple[slice, slice]:
+    """Return rows and columns of the smallest rectangle that holds all valid pixels; all where there is none."""
+    if not valid.any():
+        return slice(None), slice(None)
+    rows, columns = (np.flatnonzero(valid.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _f_measure(matched: Tensor, predicted: Tensor, true: Tensor) -> Tensor:

@@ -13,7 +13,9 @@ from src.foundation.errors import UserError
 from src.modalities.known import depth_in
 from tests.contracts.findings import failures, quick
 from tests.data.cityscapes import data as cityscapes
+from tests.data.nyud import data as nyud
 from tests.data.nyuv2.data import write_mat, write_mtan, write_pictures
+from tests.data.pascal_context import data as pascal_context
 
 NARROW = {"filters": [4, 6, 8, 8, 8]}
 LIGHT = {"encoder": "tu-lcnet_050"}
@@ -30,7 +32,9 @@ BROKEN: dict[str, dict[str, str]] = {
     },
 }
 """Properties that are known not to hold, and why; what mends one has to take it out."""
-OPTIONS = [f"{group}={name}" for group in CONTRACTS for name in options(group) if name not in ("nyuv2", "cityscapes")]
+GIVEN = ("nyuv2", "cityscapes", "nyud", "pascal_context")
+"""Datasets that are not drawn."""
+OPTIONS = [f"{group}={name}" for group in CONTRACTS for name in options(group) if name not in GIVEN]
 
 
 COMPOSED = ("task", "distillation", "dataset")
@@ -87,8 +91,10 @@ def folder(root: Path) -> Path:
         ("nyuv2", folder, {"depth_scale": 1000.0}),
         ("cityscapes", official, {"subset": True}),
         ("cityscapes", mtan, {"subset": True}),
+        ("nyud", nyud.write, {}),
+        ("pascal_context", pascal_context.write, {}),
     ],
-    ids=["nyuv2 mat", "nyuv2 mtan", "nyuv2 pictures", "cityscapes official", "cityscapes mtan"],
+    ids=["nyuv2 mat", "nyuv2 mtan", "nyuv2 pictures", "cityscapes official", "cityscapes mtan", "nyud", "pascal"],
 )
 def test_a_dataset_that_is_given_keeps_its_contract(
     tmp_path: Path, name: str, write: Callable[[Path], Path], given: dict[str, Any]

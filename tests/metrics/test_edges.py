@@ -153,6 +153,18 @@ def test_invalid_pixels_do_not_count() -> None:
         assert measure(scores(), (prediction, marked), 2) == pytest.approx(expected, abs=1e-12)
 
 
+def test_what_was_padded_is_measured_as_it_was_before() -> None:
+    prediction, target = draw()
+    valid = torch.rand(target.shape, generator=torch.Generator().manual_seed(1)) < 0.9
+    target = torch.where(valid, target, -1)
+    expected = measure(scores(), (prediction, target), 2)
+    sides = (20, 9, 0, 30)
+    noise = torch.rand((len(target), 1, 22 + sum(sides[2:]), 28 + sum(sides[:2])))
+    noise[..., : target.shape[-2], sides[0] : -sides[1]] = prediction
+    padded = torch.nn.functional.pad(target, sides, value=-1)
+    assert measure(scores(), (noise, padded), 2) == pytest.approx(expected, abs=1e-12)
+
+
 def test_perfect_and_nothing() -> None:
     _, target = draw()
     target = torch.from_numpy(np.stack([thin(edges) for edges in target[:, 0].numpy() > 0.5]))[:, None].float()

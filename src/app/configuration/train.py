@@ -29,6 +29,10 @@ class Dataset(Section):
     label: Annotated[
         str | None, Field(description="label set of task=semantic, a map of the store; null: the only one")
     ]
+    edge_tolerance: Annotated[
+        float,
+        Field(gt=0, lt=1, description="tolerance of task=edges when it is measured, in diagonals of the image"),
+    ] = 0.0075
     root: Annotated[str, Field(description="folder of the packed store")]
     procedural: Annotated[bool, Field(description="whether the data are generated when they are first used")]
     batch_size: Annotated[Count, Field(description="images per process and step")]
