@@ -1,5 +1,6 @@
 """What a map is, in one object that the store's manifest, tasks and pictures share."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -35,6 +36,8 @@ IGNORE = -1
 UNKNOWN = 255
 """A stored binary map's value where it is neither 0 nor 1."""
 MOST_CLASSES = 32_000
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+"""Names of maps, which become names of files, tasks and options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ class Modality:
         of_classes = self.kind == "classes"
         beyond = [component for component in self.mirrored if component not in range(self.channels)]
         checks = {
+            "its name is no word of letters, digits, _ and -": not WORD.fullmatch(self.name),
             f"a {self.kind} map is not stored as {self.dtype}": self.dtype not in TYPES[self.kind],
             "it names no classes": of_classes and not classes,
             f"{classes} classes are more than {MOST_CLASSES}": classes > MOST_CLASSES,
