@@ -87,6 +87,7 @@ def assemble(
     tasks = build_tasks(on_data)
     torch.manual_seed(config.seed)
     network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
+    assert config.dataset.size is not None
     network.check_size(config.dataset.size)  # before data are drawn
     augmentation: list[Transform] = [TRANSFORMS.build(part) for part in config.augmentation.values()]
     data = open_data(config, tasks, augmentation)
@@ -168,6 +169,7 @@ def _distillation(
     def build(some: Mapping[str, Task]) -> MultiTaskNetwork:
         return build_network(config.model, {name: task.channels for name, task in some.items()})
 
+    assert config.dataset.size is not None
     distillation: Distillation | None = REGIMES.build(
         config.distillation,
         Setup(

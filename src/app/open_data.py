@@ -45,6 +45,8 @@ def modalities_of(dataset: Dataset) -> Mapping[str, Modality]:
 def open_data(config: TrainConfig, tasks: Mapping[str, Task], augmentation: Sequence[Transform]) -> DenseDataModule:
     """Open the packed store, drawing a procedural dataset that is not there yet, and wrap it."""
     dataset, root = config.dataset, Path(config.dataset.root)
+    assert dataset.size is not None
+    assert dataset.validation is not None
     if dataset.procedural:
         source = SOURCES.build(dataset.source)
         stored = pack_if_missing(source, root, dataset.size, os.cpu_count() or 1, dataset.name).manifest.source

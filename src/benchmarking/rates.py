@@ -40,15 +40,17 @@ def step_flop(
         kept: teachers whose features are cached, so that they do not run.
     """
     outputs = {name: task.channels for name, task in tasks.items()}
-    total = 3 * forward_flops(config.model, outputs, config.dataset.size)
+    size = config.dataset.size
+    assert size is not None
+    total = 3 * forward_flops(config.model, outputs, size)
     if config.stage.name == "teacher":
         return total
     regime = REGIMES.traits(config.distillation)
     for name, channels in outputs.items():
         if regime.needs_trained_teachers and name not in kept:
-            total += forward_flops(config.model, {name: channels}, config.dataset.size, levels)
+            total += forward_flops(config.model, {name: channels}, size, levels)
         elif regime.trains_networks:
-            total += 3 * forward_flops(config.model, {name: channels}, config.dataset.size)
+            total += 3 * forward_flops(config.model, {name: channels}, size)
     return total
 
 

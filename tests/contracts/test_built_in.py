@@ -29,7 +29,9 @@ BROKEN: dict[str, dict[str, str]] = {
     },
 }
 """Properties that are known not to hold, and why; what mends one has to take it out."""
-OPTIONS = [f"{group}={name}" for group in CONTRACTS for name in options(group) if name not in ("nyuv2", "cityscapes")]
+GIVEN = ("nyuv2", "cityscapes", "folder")
+"""Datasets that have to be given."""
+OPTIONS = [f"{group}={name}" for group in CONTRACTS for name in options(group) if name not in GIVEN]
 
 
 COMPOSED = ("task", "distillation", "dataset")

@@ -21,7 +21,7 @@ class Dataset(Section):
     """The data."""
 
     name: Annotated[str, Field(description="name in reports and paths")]
-    size: ImageSize
+    size: Annotated[ImageSize | None, Field(description="[height, width] in pixels; null: what the data say")]
     classes: Annotated[
         Count | None,
         Field(description="number of semantic classes, which chooses the label set where there are several"),
@@ -35,9 +35,10 @@ class Dataset(Section):
     workers: Annotated[NotNegative, Field(description="processes that load; 0 loads in the training process")]
     resident: Annotated[bool, Field(description="keep all data on the device")]
     validation: Annotated[
-        Literal["test", "holdout", "none"],
-        Field(description="validation split: test (logged, never selected on), a held-out share of train, or none"),
-    ]
+        Literal["test", "holdout", "none"] | None,
+        Field(description="validation split: test (logged, never selected on), a held-out share of train, or none; "
+              "null: what the data say"),
+    ]  # fmt: skip
     holdout: Annotated[float, Field(gt=0, lt=1, description="share of train that validation=holdout holds out")]
     source: Annotated[Part, PartOf("source"), Field(description="where `prepare` takes the frames from")]
 
