@@ -2,45 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from src.data.files.patterns import READABLE
 from src.data.sources.folder_description import FILE
 from src.data.sources.folder_guesses import Guess, guess_map
+from src.data.sources.folder_layout import Layout, find_layout, speaks_of
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically
 
-SPLITS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-"""Names of folders that are splits."""
-WORDS = {
-    "image": r"(images?|imgs?|rgb|colou?rs?|photos?|pictures?|leftimg8bit|jpegimages)",
-    "depth": r"depths?.*",
-    "normal": r"normals?.*",
-    "edges": r"(edges?|boundar|contour).*",
-    "label": r".*(label|seg|class|mask|annotation|gtfine).*",
-}
-"""What names of folders speak of."""
-LAYOUTS = (
-    "looked for {train,val,test}/MAP/NAME.png, MAP/{train,val,test}/NAME.png or MAP/NAME.png (or jpg, webp, tif, npy "
-    "...), where MAP is image, depth, label ..."
-)
 SHARES = {"train": 0.8, "test": 0.2, "seed": 0}
-
-
-@dataclass
-class Layout:
-    """Which folders are maps and which are splits: a path pattern and files by map, and the folder of each split."""
-
-    paths: dict[str, str] = field(default_factory=dict)
-    files: dict[str, list[Path]] = field(default_factory=dict)
-    splits: dict[str, str] = field(default_factory=dict)
 
 
 def write_description(root: Path) -> str:
@@ -50,7 +22,7 @@ def write_description(root: Path) -> str:
         UserError: nothing is there that looks like images and maps, a file cannot be read, or none can be written.
     """
     layout = find_layout(root)
-    guesses = {name: guess_map(_word(name), files) for name, files in layout.files.items()}
+    guesses = {name: guess_map(speaks_of(name), files) for name, files in layout.files.items()}
     names = _map_names(root, guesses)
     lines = [
         "# What was found in this folder: correct it, then prepare again. docs/your_data.md explains every key.",
@@ -77,58 +49,6 @@ def write_description(root: Path) -> str:
     return f"{count} files of {', '.join(f'{names[folder]} ({guess.kind})' for folder, guess in guesses.items())}"
 
 
-def find_layout(root: Path) -> Layout:
-    """Find out which folders below ``root`` are splits and which are maps; raises UserError where none is known."""
-    layout = Layout()
-    by_map: dict[str, dict[str | None, list[Path]]] = {}
-    orders: dict[str, str] = {}
-    for path in _files(root):
-        *folders, _ = path.relative_to(root).parts
-        split = next((folder for folder in folders if _split(folder)), None)
-        maps = [folder for folder in folders if folder != split]
-        if len(maps) == 1:
-            by_map.setdefault(maps[0], {}).setdefault(split, []).append(path)
-            if split:
-                orders[maps[0]] = "{split}/" + maps[0] if folders[0] == split else maps[0] + "/{split}"
-    if len(by_map) < 2:
-        raise UserError(
-            f"{root} holds no {FILE}, and no images and maps by which to write one",
-            f"{LAYOUTS}\n        found: {_found(root)}",
-            f"write {root / FILE} (docs/your_data.md shows one), or name the folder that holds them: source=DIR",
-        )
-    folders_of = {split for of_map in by_map.values() for split in of_map if split}
-    found = {_split(folder): folder for folder in sorted(folders_of)}
-    layout.splits = {split: found[split] for split in SPLITS if split in found}
-    drawn = len(layout.splits) < 2
-    for name, of_map in sorted(by_map.items(), key=lambda item: (_word(item[0]) != "image", item[0])):
-        files = sorted(path for paths in of_map.values() for path in paths)
-        place = orders.get(name, name)
-        if drawn:
-            place = place.replace("{split}", next(iter(folders_of), ""))
-        endings = {path.suffix for path in files}
-        layout.paths[name] = f"{place}/{{name}}{endings.pop() if len(endings) == 1 else '.*'}"
-        layout.files[name] = files
-    layout.splits = {} if drawn else layout.splits
-    return layout
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Yield the files with readable endings one or two folders deep, hidden ones passed over."""
-    for pattern in ("*/*", "*/*/*"):
-        for path in sorted(root.glob(pattern)):
-            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-            if not hidden and path.suffix.lower() in READABLE and path.is_file():
-                yield path
-
-
-def _split(folder: str) -> str | None:
-    return next((split for split, names in SPLITS.items() if folder.lower() in names), None)
-
-
-def _word(folder: str) -> str:
-    return next((word for word, names in WORDS.items() if re.fullmatch(names, folder.lower())), "")
-
-
 def _map_names(root: Path, guesses: Mapping[str, Guess]) -> dict[str, str]:
     """Name the maps after their folders, those of one word by it; exactly one is the image."""
     images = [folder for folder, guess in guesses.items() if guess.kind == "image"]
@@ -137,7 +57,7 @@ def _map_names(root: Path, guesses: Mapping[str, Guess]) -> dict[str, str]:
         raise UserError(f"none of the folders in {root} holds photographs", told, f"write {root / FILE} yourself")
     names: dict[str, str] = {}
     for folder in guesses:
-        word = "image" if folder == images[0] else _word(folder)
+        word = "image" if folder == images[0] else speaks_of(folder)
         name = word if word not in ("", "label") and (word != "image" or folder == images[0]) else _plain_word(folder)
         names[folder] = name if name not in names.values() else _plain_word(folder)
     return names
@@ -177,8 +97,3 @@ def _plain_name(text: str) -> str:
 def _plain_word(text: str) -> str:
     word = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
     return word if word[:1].isalpha() else f"map_{word}"
-
-
-def _found(root: Path) -> str:
-    names = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir() if path.name[0] != ".")
-    return (", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "nothing"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from src.data.files.patterns import find_files
+from src.data.files.same_content import same_content
 from src.data.sources.folder_description import FILE, Description
 from src.foundation.errors import UserError, refuse
 
 FIRST = 3
-SAMPLE = 1 << 16
 AGAIN = "then run the same command again"
 Files = dict[str, list[Path]]
 """Files by the names of their frames."""
@@ -137,35 +137,13 @@ def _taken(names: list[str], found: Mapping[str, Files]) -> SplitFiles:
 
 
 def _shared(frames: Mapping[str, SplitFiles]) -> Iterator[UserError]:
-    """Yield an error for each two splits of which one has images of the other, be it under other names."""
-    alike: dict[tuple[int, bytes], list[tuple[str, Path]]] = {}
-    for split, each in frames.items():
-        for path in each.files["image"].values():
-            alike.setdefault(_sample(path), []).append((split, path))
-    seen: dict[bytes, dict[str, Path]] = {}
-    for same in alike.values():
-        if len({split for split, _ in same}) > 1:
-            for split, path in same:
-                seen.setdefault(hashlib.sha256(path.read_bytes()).digest(), {})[split] = path
-    pairs: dict[tuple[str, ...], list[str]] = {}
-    for where in seen.values():
-        if len(where) > 1:
-            told = " = ".join(dict.fromkeys(str(path) for path in where.values()))
-            pairs.setdefault(tuple(where), []).append(told)
-    for names, images in pairs.items():
+    """Yield an error for splits of which one has images of the other, be it under other names."""
+    for splits, images in same_content({split: each.files["image"].values() for split, each in frames.items()}).items():
         yield UserError(
-            f"{' and '.join(names)} share {len(images)} images",
-            f"the first are {_first(images)}",
+            f"{' and '.join(splits)} share {len(images)} images",
+            f"the first are {_first([' = '.join(dict.fromkeys(map(str, paths))) for paths in images])}",
             f"leave each in one split, {AGAIN}: a test of what was trained on says nothing",
         )
-
-
-def _sample(path: Path) -> tuple[int, bytes]:
-    """Return a file's size and some bytes of its middle, which are alike where files are."""
-    with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size // 2 - SAMPLE // 2))
-        return size, hashlib.sha256(stream.read(SAMPLE)).digest()
 
 
 def _first(names: list[str]) -> str:

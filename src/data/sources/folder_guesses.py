@@ -12,7 +12,7 @@ from src.data.files.arrays import read_npy
 from src.data.files.pictures import read_picture
 from src.data.sources.folder_classes import packed
 from src.foundation.errors import UserError
-from src.modalities.base import Kind
+from src.modalities.base import MOST_CLASSES, Kind
 
 LOOKED_AT = 4
 """Files of a map by which its kind is decided."""
@@ -47,19 +47,22 @@ def guess_map(word: str, files: Sequence[Path]) -> Guess:
         return _of_colours(word, values, files)
     if any(value.ndim != 2 for value in values):
         return Guess("scalar", reasons={"kind": f"the shape {values[0].shape} is that of no map known here"})
+    if word == "image":
+        return Guess("image", reasons={"kind": "its name; grey pictures"})
     found = np.unique(np.concatenate([np.unique(value) for value in values]))
     if modes[0] == "P":
-        return _classes(files, "its pictures have a palette")
-    if word == "edges" and found.size > 2:
-        middle = 128 if found.max() > 1 else 0.5
-        guess = Guess("binary", {"threshold": middle, "resize": "any"})
-        guess.reasons = {"kind": "its name speaks of edges", "threshold": f"it holds {found.size} values"}
+        return _classes(files, "its pictures have a palette") or _scalar(word, values, found, modes[0])
+    if set(found.tolist()) <= {0, 255} or (set(found.tolist()) <= {0, 1} and word != "label"):
+        return _binary(word, f"it holds {' and '.join(f'{value:g}' for value in found)} only")
+    if word == "edges" or (found.size > FEW and _mostly_black_and_white(values)):
+        guess = _binary(word, "its name speaks of edges" if word == "edges" else "nearly all of it is 0 or 255")
+        guess.keys["threshold"] = 128 if found.max() > 1 else 0.5
+        guess.reasons["threshold"] = f"it holds {found.size} values; those from here on are 1"
         return guess
-    if (found.size <= 2 and set(found.tolist()) <= {0, 255}) or (set(found.tolist()) <= {0, 1} and word != "label"):
-        return _binary(word, found)
-    whole = found.dtype.kind in "bui" or bool(np.isfinite(found).all() and (found == np.round(found)).all())
-    if whole and found.size <= FEW and word != "depth":
-        return _classes(files, f"it holds {found.size} different whole numbers in {len(values)} files")
+    measured = word == "depth" or (word != "label" and found.dtype == np.uint16)
+    if word == "label" or (found.size <= FEW and not measured):
+        guessed = _classes(files, f"it holds {found.size} different whole numbers in {len(values)} files")
+        return guessed or _scalar(word, values, found, modes[0])
     return _scalar(word, values, found, modes[0])
 
 
@@ -82,14 +85,19 @@ def _of_colours(word: str, values: Sequence[np.ndarray], files: Sequence[Path]) 
     return Guess("image", reasons={"kind": f"pictures with {distinct.size} colours"})
 
 
-def _classes(files: Sequence[Path], reason: str) -> Guess:
+def _classes(files: Sequence[Path], reason: str) -> Guess | None:
+    """Guess which values are classes; None where not all are whole numbers."""
     counted = _spread(files, COUNTED)
-    found: set[int] = set()
-    for path in counted:
-        found |= {int(value) for value in np.unique(_read(path)[0])}
-    ignored = sorted(value for value in found if value < 0 or (value == IGNORED and len(found) > 2))
+    numbers = {value for path in counted for value in np.unique(_read(path)[0]).tolist()}
+    if not all(np.isfinite(value) and value == int(value) for value in numbers):
+        return None
+    found = {int(value) for value in numbers}
+    outside = len(found) > 2 and max(found) == IGNORED and IGNORED - 1 not in found
+    ignored = sorted(value for value in found if value < 0 or (outside and value == IGNORED))
     values = sorted(found - set(ignored))
-    in_order = values == list(range(values[0], values[-1] + 1)) or values[-1] < FEW
+    if not values or len(values) > MOST_CLASSES:
+        return None
+    in_order = values[-1] < max(FEW, 2 * len(values))
     names = [f"class {index}" for index in range(values[-1] + 1)] if in_order else None
     guess = Guess("classes", {"classes": names or {value: f"class {value}" for value in values}})
     guess.reasons = {"kind": reason, "classes": f"values in {len(counted)} of {len(files)} files; name them"}
@@ -115,12 +123,16 @@ def _by_colour(files: Sequence[Path]) -> Guess:
     return guess
 
 
-def _binary(word: str, found: np.ndarray) -> Guess:
-    guess = Guess("binary", reasons={"kind": f"it holds {' and '.join(f'{value:g}' for value in found)} only"})
+def _binary(word: str, reason: str) -> Guess:
+    guess = Guess("binary", reasons={"kind": reason})
     if word == "edges":
         guess.keys["resize"] = "any"
         guess.reasons["resize"] = "thin lines stay whole"
     return guess
+
+
+def _mostly_black_and_white(values: Sequence[np.ndarray]) -> bool:
+    return float(np.mean([np.isin(value, (0, 255)).mean() for value in values])) > 0.9
 
 
 def _scalar(word: str, values: Sequence[np.ndarray], found: np.ndarray, mode: str) -> Guess:

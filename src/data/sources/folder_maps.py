@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.files.arrays import read_npy
-from src.data.files.pictures import read_picture, read_rgb
+from src.data.files.maps import read_array, read_colours, read_plane
 from src.data.sources.folder_classes import ClassCoding, class_coding
 from src.data.sources.folder_description import FILE, MapDescription, listed
 from src.foundation.errors import UserError
@@ -44,7 +43,7 @@ def components_of(described: MapDescription, file: Path) -> int:
     """Return the components of the vectors in a file; 3 for pictures and maps of other kinds."""
     if described.kind != "vector" or file.suffix.lower() != ".npy":
         return 3
-    return _array(file, 3).shape[-1]
+    return read_array(file, 3).shape[-1]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class MapReader:
             UserError: the file cannot be read, or does not hold what its description says.
         """
         readers = {
-            "image": _image,
+            "image": read_colours,
             "classes": self._classes,
             "scalar": self._scalar,
             "vector": _vector,
@@ -75,7 +74,7 @@ class MapReader:
         value = readers[self.modality.kind](file)
         if mask is None:
             return value
-        valid = _plane(mask) != 0
+        valid = read_plane(mask) != 0
         if valid.shape != value.shape[:2]:
             raise UserError(
                 f"{mask} is {_size(valid)}, {file} is {_size(value)}", "a mask has the size of its map", "replace it"
@@ -86,7 +85,7 @@ class MapReader:
     def _classes(self, file: Path) -> np.ndarray:
         coding = self.coding
         try:
-            return coding.decode(_colours(file) if coding.by_colour else _plane(file))
+            return coding.decode(read_colours(file) if coding.by_colour else read_plane(file))
         except ValueError as error:
             why = f"{FILE} says of {self.modality.name}: {len(coding.names)} classes, {_range(list(coding.classes))}"
             lossy = file.suffix.lower() in (".jpg", ".jpeg")
@@ -99,14 +98,14 @@ class MapReader:
             ) from error
 
     def _scalar(self, file: Path) -> np.ndarray:
-        stored = _plane(file, indices=False)
+        stored = read_plane(file, indices=False)
         value = stored.astype(np.float64) / (self.described.scale or 1)
         for mark in listed(self.described.invalid):
             value[stored == mark] = np.nan
         return value
 
     def _binary(self, file: Path) -> np.ndarray:
-        stored = _plane(file)
+        stored = read_plane(file)
         ignored = np.isin(stored, listed(self.described.ignore))
         if stored.dtype.kind == "f":
             ignored |= np.isnan(stored)
@@ -119,62 +118,12 @@ class MapReader:
         return np.where(ignored, UNKNOWN, ones).astype(np.int16)
 
 
-def _image(file: Path) -> np.ndarray:
-    if file.suffix.lower() != ".npy":
-        return read_rgb(file)
-    value = _array(file, 3)
-    if value.dtype != np.uint8 or value.shape[-1] != 3:
-        what = f"{file} holds {value.dtype} of the shape {value.shape}"
-        raise UserError(what, "an image is uint8 (height, width, 3)", "write it so, or as PNG")
-    return value
-
-
 def _vector(file: Path) -> np.ndarray:
     if file.suffix.lower() == ".npy":
-        return _array(file, 3).astype(np.float32)
-    value = _colours(file).astype(np.float32) / 127.5 - 1
+        return read_array(file, 3).astype(np.float32)
+    value = read_colours(file).astype(np.float32) / 127.5 - 1
     length = np.linalg.norm(value, axis=-1, keepdims=True)
     return np.where((length > NEITHER[0]) & (length < NEITHER[1]), value, 0)
-
-
-def _colours(file: Path) -> np.ndarray:
-    if file.suffix.lower() != ".npy":
-        return read_rgb(file)
-    return _image(file)
-
-
-def _plane(file: Path, indices: bool = True) -> np.ndarray:
-    """Read one value per pixel (H, W): of an array, a grey picture or, where ``indices``, one with a palette."""
-    if file.suffix.lower() == ".npy":
-        return _array(file, 2)
-    value, mode = read_picture(file)
-    if mode == "P" and not indices:
-        raise UserError(
-            f"{file} has a palette", "its values are numbers of colours, no measures", "write it as grey PNG"
-        )
-    if value.ndim == 3:
-        colours = value[..., :1] if mode == "LA" else value[..., :3]
-        if mode not in ("LA", "RGB", "RGBA") or (colours != colours[..., :1]).any():
-            raise UserError(
-                f"{file} is a colour picture ({mode})",
-                "a map of one value per pixel is grey, or has a palette",
-                "write it as grey PNG; classes may be known by colour: classes: {NAME: [red, green, blue]}",
-            )
-        value = value[..., 0]
-    return value.astype(np.uint8) if value.dtype == bool else value
-
-
-def _array(file: Path, dimensions: int) -> np.ndarray:
-    """Read an array of numbers with 2 or 3 dimensions; one channel may stand for none."""
-    value = read_npy(file)
-    if value.ndim == 3 and dimensions == 2 and value.shape[-1] == 1:
-        value = value[..., 0]
-    wanted = "(height, width)" if dimensions == 2 else "(height, width, channels)"
-    if value.ndim != dimensions or not value.size or value.dtype.kind not in "buif":
-        raise UserError(f"{file} holds {value.dtype} of the shape {value.shape}", f"a map is numbers {wanted}")
-    if dimensions == 3 and value.shape[-1] > min(value.shape[:2]):
-        raise UserError(f"{file} has the shape {value.shape}", f"its channels stand first; a map is {wanted}")
-    return value.astype(np.uint8) if value.dtype == bool else value
 
 
 def _either(file: Path, stored: np.ndarray, ignored: np.ndarray) -> np.ndarray:

@@ -35,6 +35,11 @@ def values(index: int) -> dict[str, np.ndarray]:
     }
 
 
+class _WithoutAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def write_map(folder: Path, name: str, index: int) -> None:
     """Write a map of a frame as such data sets have it; ``label_rgb`` and ``mask`` follow from the others."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,5 +94,5 @@ def village(root: Path, maps: Mapping[str, Any] = MAPS, splits: Mapping[str, Any
 def describe(root: Path, maps: Mapping[str, Any] = MAPS, splits: Mapping[str, Any] = SHARES, **more: Any) -> Path:
     """Write a dataset.yaml; ``more`` are further keys at its top."""
     described = {"name": "village", "splits": dict(splits), "modalities": dict(maps)} | more
-    (root / "dataset.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
+    (root / "dataset.yaml").write_text(yaml.dump(described, Dumper=_WithoutAliases, sort_keys=False))
     return root
