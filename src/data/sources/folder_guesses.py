@@ -138,7 +138,7 @@ def _mostly_black_and_white(values: Sequence[np.ndarray]) -> bool:
 def _scalar(word: str, values: Sequence[np.ndarray], found: np.ndarray, mode: str) -> Guess:
     finite = found[np.isfinite(found)]
     told = f"{finite[0]:g}..{finite[-1]:g}" if finite.size else "nothing finite"
-    guess = Guess("scalar", {"scale": 1, "unit": ""}, {"kind": f"{mode or values[0].dtype} values {told}"})
+    guess = Guess("scalar", {"scale": 1, "unit": ""}, {"kind": f"{values[0].dtype} values {told}"})
     guess.reasons["scale"] = "stored value per unit: value / scale is what the unit says"
     if word == "depth":
         sixteen = mode.startswith("I") or values[0].dtype == np.uint16
