@@ -120,7 +120,7 @@ def test_all_mistakes_in_a_description_come_at_once(workspace: Workspace, source
         ("a: &x [1]\nb: *x\n", "aliases"),
         ("a: !!python/object/apply:os.system [ls]\n", "line 1"),
         ("a: [1\n", "no valid YAML"),
-        ("[" * 1500, "cannot be read"),
+        ("[" * 700, "cannot be read"),
         ("- a\n", "holds no mapping"),
         ("", "holds no mapping"),
         ("name: \x00", "cannot be read"),

@@ -1,5 +1,7 @@
 """``python -m src.prepare dataset=folder``: what is stored is what the files mean, whatever way they are described."""
 
+import textwrap
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,11 @@ import pytest
 from PIL import Image
 
 from src.data.sources.folder import open_folder
+from src.data.sources.folder_description import MapDescription
 from src.data.store.pack import read_frame
 from src.data.store.reader import PackedStore
 from src.foundation.errors import UserError
-from tests.conftest import Workspace
+from tests.conftest import REPOSITORY, Workspace
 from tests.contracts.findings import failures, quick
 from tests.data.folder.data import (
     CLASSES,
@@ -255,3 +258,16 @@ def test_hidden_files_and_endings_in_capitals(tmp_path: Path) -> None:
 def test_a_described_folder_keeps_the_contract_of_datasets(tmp_path: Path) -> None:
     found = failures(quick("dataset", {"source": {"_target_": "folder", "path": str(village(tmp_path))}}))
     assert not found
+
+
+def test_the_description_in_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/your_data.md").read_text()
+    block = page[page.index("    name: village\n") :].split("\n\n")[0]
+    source = village(tmp_path)
+    (source / "dataset.yaml").write_text(textwrap.dedent(block))
+    for picture in (source / "image").iterdir():
+        Image.open(picture).save(picture.with_suffix(".jpg"))
+    opened = open_folder(str(source))
+    assert read_frame(opened, ("test", 0), SIZE)["height"].max() < 10  # metres
+    unexplained = [field.name for field in fields(MapDescription) if f"`{field.name}`" not in page]
+    assert not unexplained

@@ -4,12 +4,26 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from src.foundation.errors import UserError
+
 SAMPLE = 1 << 16
 """Bytes by which files of different content are told apart before all of them is read."""
 
 
 def same_content(groups: Mapping[str, Iterable[Path]]) -> dict[tuple[str, ...], list[list[Path]]]:
-    """Find files whose content is in several groups, under whatever names; by groups, one list for each content."""
+    """Find files whose content is in several groups, under whatever names; by groups, one list for each content.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    try:
+        return _found(groups)
+    except OSError as error:
+        what = f"{error.filename} cannot be read"
+        raise UserError(what, error.strerror or str(error), "put it right, then run the same command again") from error
+
+
+def _found(groups: Mapping[str, Iterable[Path]]) -> dict[tuple[str, ...], list[list[Path]]]:
     alike: dict[tuple[int, bytes], list[tuple[str, Path]]] = {}
     for group, paths in groups.items():
         for path in paths:
