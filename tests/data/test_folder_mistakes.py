@@ -106,10 +106,11 @@ def test_a_mistake_in_the_description_is_named(source: Path, change: dict[str, A
 
 
 def test_all_mistakes_in_a_description_come_at_once(workspace: Workspace, source: Path) -> None:
-    describe(source, MAPS | {"height": {"kind": "scalar", "scale": 0}}, SHARES, nam="x", size=[1, 2])
+    maps = MAPS | {"height": {"kind": "scalar", "scale": 0}, "edges": MAPS["edges"] | {"unit": "m"}}
+    describe(source, maps, {"train": 0.9, "test": 0.2}, nam="x", size=[1, 2])
     result = workspace.call("prepare", "dataset=folder", f"source={source}")
     assert result.code == 1
-    assert "5 mistakes" in result.out
+    assert "7 mistakes" in result.out
     assert not (workspace.root / "data").exists()
 
 

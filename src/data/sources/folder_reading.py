@@ -24,11 +24,24 @@ def read_description(root: Path) -> Description:
     if not isinstance(values, dict):
         raise UserError(f"{file} holds no mapping", f"its keys are {', '.join(_keys(Description))}")
     description, mistakes = validated(Description, values, known=list(_known(values)))
+    mistakes += _broken_rules(values)
     if description is not None:
-        mistakes = [*_wrong_splits(description.splits), *_wrong_modalities(description)]
+        mistakes += _wrong_images(description)
     refuse([UserError(f"{file}: {m.what}", m.why, m.mend.replace("=", ": ")) for m in mistakes])
     assert description is not None
     return description
+
+
+def _broken_rules(values: dict[str, Any]) -> Iterator[UserError]:
+    """Yield what contradicts itself in each part of the values that is of its type, whatever the others are."""
+    splits, _ = validated(SplitsDescription, values.get("splits"))
+    if splits is not None:
+        yield from _wrong_splits(splits)
+    modalities = values.get("modalities")
+    for name, value in modalities.items() if isinstance(modalities, dict) else ():
+        each, _ = validated(MapDescription, value)
+        if each is not None:
+            yield from _wrong_map(str(name), each, splits)
 
 
 def _keys(kind: Any) -> list[str]:
@@ -66,7 +79,7 @@ def _wrong_splits(splits: SplitsDescription) -> Iterator[UserError]:
             yield UserError(f"splits.{name}={value} is no name of a folder or file", "patterns stand in `path`")
 
 
-def _wrong_modalities(description: Description) -> Iterator[UserError]:
+def _wrong_images(description: Description) -> Iterator[UserError]:
     images = [name for name, each in description.modalities.items() if each.kind == "image"]
     if images != ["image"]:
         yield UserError(
@@ -76,23 +89,25 @@ def _wrong_modalities(description: Description) -> Iterator[UserError]:
         )
     if len(description.modalities) < 2:
         yield UserError("there is no modality beside the image", "there is nothing to predict")
-    for name, each in description.modalities.items():
-        where = f"modalities.{name}"
-        if not MAP_NAME.fullmatch(name):
-            yield UserError(f"{where} is no name of a map", "it is made of letters, digits and _, a letter first")
-        for key in ("path", "mask"):
-            if getattr(each, key) is not None:
-                yield from _wrong_pattern(f"{where}.{key}", getattr(each, key), description.splits)
-        if name == "image" and description.splits.form == "folders" and "{split}" not in each.path:
-            what = f"{where}.path={each.path} does not say in which folder a split is"
-            yield UserError(what, "the splits are folders, for which {split} stands")
-        wrong = list(_wrong_keys(where, each))
-        yield from wrong
-        if not wrong:
-            yield from _contradictions(where, name, each)
 
 
-def _wrong_pattern(where: str, pattern: str, splits: SplitsDescription) -> Iterator[UserError]:
+def _wrong_map(name: str, each: MapDescription, splits: SplitsDescription | None) -> Iterator[UserError]:
+    where = f"modalities.{name}"
+    if not MAP_NAME.fullmatch(name):
+        yield UserError(f"{where} is no name of a map", "it is made of letters, digits and _, a letter first")
+    for key in ("path", "mask"):
+        if getattr(each, key) is not None:
+            yield from _wrong_pattern(f"{where}.{key}", getattr(each, key), splits.form if splits else "")
+    if name == "image" and splits and splits.form == "folders" and "{split}" not in each.path:
+        what = f"{where}.path={each.path} does not say in which folder a split is"
+        yield UserError(what, "the splits are folders, for which {split} stands")
+    wrong = list(_wrong_keys(where, each))
+    yield from wrong
+    if not wrong:
+        yield from _contradictions(where, name, each)
+
+
+def _wrong_pattern(where: str, pattern: str, form: str) -> Iterator[UserError]:
     yield from _leaves_the_folder(where, pattern)
     unknown = sorted(set(re.findall(r"\{([^}]*)\}", pattern)) - {"name", "split"})
     if unknown:
@@ -100,7 +115,7 @@ def _wrong_pattern(where: str, pattern: str, splits: SplitsDescription) -> Itera
         yield UserError(f"{where}={pattern} holds {', '.join(f'{{{name}}}' for name in unknown)}", why)
     elif "{name}" not in pattern:
         yield UserError(f"{where}={pattern} lacks {{name}}", WITH_A_NAME)
-    if "{split}" in pattern and splits.form == "shares":
+    if "{split}" in pattern and form == "shares":
         yield UserError(f"{where}={pattern} holds {{split}}", "the splits are drawn, so that they have no folders")
 
 
