@@ -6,25 +6,59 @@ from pathlib import Path
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.commands import PrepareConfig
-from src.data.sources.base import SOURCES, Source
+from src.data.sources.base import SOURCES, DescribesItself, Source
 from src.data.store.manifest import Manifest, differences
 from src.data.store.pack import pack, plan
 from src.data.store.reader import PackedStore
 from src.foundation.errors import UserError
+from src.foundation.part_options import TARGET
 
 
 def prepare(invocation: Invocation[PrepareConfig]) -> None:
     """Pack the source of ``dataset`` into its store, unless that is there already and whole."""
     config = invocation.config
-    size, root = config.dataset.size, Path(config.dataset.root)
     source: Source = SOURCES.build(config.dataset.source)
-    if not config.overwrite and is_ready(root, plan(source, size, config.dataset.name)):
+    name, root = name_and_root(config, source)
+    size = size_of(config, source)
+    if not config.overwrite and is_ready(root, plan(source, size, name)):
         print(f"{root} is already prepared (overwrite=true prepares it anew)")
-        return
-    workers = config.workers if config.workers is not None else os.cpu_count() or 1
-    store = pack(source, root, size, workers, config.dataset.name)
-    counts = ", ".join(f"{split.count} {name}" for name, split in store.manifest.splits.items())
-    print(f"{root} is ready: {counts}; {', '.join(store.modalities('train'))}")
+    else:
+        workers = config.workers if config.workers is not None else os.cpu_count() or 1
+        store = pack(source, root, size, workers, name)
+        counts = ", ".join(f"{split.count} {name}" for name, split in store.manifest.splits.items())
+        print(f"{root} is ready: {counts}; {', '.join(store.modalities('train'))}")
+    if isinstance(source, DescribesItself):
+        print(f"train a teacher of each map:\n    {train_command(config, name, root)}")
+
+
+def name_and_root(config: PrepareConfig, source: Source) -> tuple[str, Path]:
+    """Return name and folder of the store: its source's own name, where it has one and no other is asked for."""
+    name, root = config.dataset.name, Path(config.dataset.root)
+    if not isinstance(source, DescribesItself) or name != config.dataset.source[TARGET]:
+        return name, root
+    usual = root == Path(config.paths["data"]) / name
+    return source.own_name, Path(config.paths["data"]) / source.own_name if usual else root
+
+
+def size_of(config: PrepareConfig, source: Source) -> tuple[int, int]:
+    """Return the size (H, W) that is asked for, or else the source's own; raises UserError where there is none."""
+    if config.dataset.size is not None:
+        return config.dataset.size
+    if isinstance(source, DescribesItself):
+        return source.own_size()
+    raise UserError("dataset.size=null is no size", "nothing says how large the frames are", "dataset.size=[H,W]")
+
+
+def train_command(config: PrepareConfig, name: str, root: Path) -> str:
+    """Return the command that trains a teacher of each map of a store."""
+    parts = ["python -m src.train -m stage=teacher task=auto", f"dataset={config.dataset.source[TARGET]}"]
+    data = Path(config.paths["data"])
+    parts.append(f"dataset.name={name}")
+    if root != data / name:
+        parts.append(f"dataset.root={root}")
+    elif data != Path("data"):
+        parts.append(f"paths.data={data}")
+    return " ".join(parts)
 
 
 def is_ready(root: Path, asked: Manifest) -> bool:

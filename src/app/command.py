@@ -29,6 +29,7 @@ from src.foundation.registry import import_extensions
 
 C = TypeVar("C")
 Rules = Callable[[Any, Sequence[str]], list[UserError]]
+Complete = Callable[[dict[str, Any]], dict[str, Any]]
 
 # Lightning's error for a mistake in use, and submitit's for a job that ended with status 1, which holds its output;
 # compared by name, since importing Lightning takes seconds and submitit may be absent
@@ -56,7 +57,7 @@ def run(
     rules: Rules | None = None,
     *,
     expand: Callable[[Sequence[str]], Sequence[str]] = list,
-    complete: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+    complete: Complete = dict,
 ) -> None:
     """Run ``command`` on the composed configuration ``conf/<config_name>.yaml``, from any working directory.
 
@@ -111,7 +112,10 @@ def run(
     os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints traces itself and exits before anything is caught
     try:
         with sigterm_ends_like_an_interrupt(), table_at_the_end():
-            sys.argv = [arguments[0], *announced(_checked_arguments(config_name, kind, expand(arguments[1:])))]
+            sys.argv = [
+                arguments[0],
+                *announced(_checked_arguments(config_name, kind, expand(arguments[1:]), complete)),
+            ]
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -134,7 +138,7 @@ def read_checked(kind: type[C], values: dict[str, Any], overrides: Sequence[str]
     return config
 
 
-def _checked_arguments(config_name: str, kind: type[Any], arguments: Sequence[str]) -> list[str]:
+def _checked_arguments(config_name: str, kind: type[Any], arguments: Sequence[str], complete: Complete) -> list[str]:
     """Return the arguments for Hydra, which would stop at the first group or option that does not exist.
 
     Raises:
@@ -145,7 +149,7 @@ def _checked_arguments(config_name: str, kind: type[Any], arguments: Sequence[st
         wrong = {mistake.what.partition("=")[0] for mistake in line.mistakes}
         others = [a for a in line.rewritten if not a.startswith("-") and a.lstrip("+~").partition("=")[0] not in wrong]
         try:
-            refuse([*line.mistakes, *read(kind, put_back(composed_values(config_name, others)))[1]])
+            refuse([*line.mistakes, *read(kind, complete(put_back(composed_values(config_name, others))))[1]])
         except (HydraException, OmegaConfBaseException):
             refuse(line.mistakes)
     return line.rewritten

@@ -32,7 +32,7 @@ BROKEN: dict[str, dict[str, str]] = {
     },
 }
 """Properties that are known not to hold, and why; what mends one has to take it out."""
-GIVEN = ("nyuv2", "cityscapes", "nyud", "pascal_context")
+GIVEN = ("nyuv2", "cityscapes", "nyud", "pascal_context", "folder")
 """Datasets that are not drawn."""
 OPTIONS = [f"{group}={name}" for group in CONTRACTS for name in options(group) if name not in GIVEN]
 

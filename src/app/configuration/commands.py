@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from src.app.configuration.kinds import Count, ImageSize, NotNegative, Section
-from src.app.configuration.train import Dataset
+from src.app.configuration.train import DatasetToPrepare
 
 Run = Annotated[str | None, Field(description="a run directory, or a weights.pt")]
 NamedPart = Annotated[str | None, Field(description="what is checked: an option of the group, or a registered name")]
@@ -17,7 +17,7 @@ Extensions = Annotated[list[str], Field(description="modules of your own that re
 class PrepareConfig(Section):
     """Packing a dataset."""
 
-    dataset: Dataset
+    dataset: DatasetToPrepare
     tasks: Annotated[dict[str, Any] | None, Field(description="not used; set by datasets that choose their tasks")] = (
         None
     )

@@ -16,12 +16,19 @@ class Stage(Section):
     name: Annotated[Literal["teacher", "student"], Field(description="a single-task network, or the multi-task one")]
 
 
+Validation = Annotated[
+    Literal["test", "val", "holdout", "none"],
+    Field(description="what is validated on: test (logged, never selected on), the store's val split, a held-out share "
+          "of train, or none; null in a yaml: val where there is one, else test"),
+]  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
-class Dataset(Section):
-    """The data."""
+class DatasetToPrepare(Section):
+    """The data, where they may not be packed yet."""
 
     name: Annotated[str, Field(description="name in reports and paths")]
-    size: ImageSize
+    size: Annotated[ImageSize | None, Field(description="[height, width] in pixels; null: what the data say")]
     classes: Annotated[
         Count | None,
         Field(description="number of semantic classes, which chooses the label set where there are several"),
@@ -39,12 +46,18 @@ class Dataset(Section):
     workers: Annotated[NotNegative, Field(description="processes that load; 0 loads in the training process")]
     resident: Annotated[bool, Field(description="keep all data on the device")]
     validation: Annotated[
-        Literal["test", "val", "holdout", "none"],
-        Field(description="what is validated on: test (logged, never selected on), the store's val split, a held-out "
-              "share of train, or none; null in a yaml: val where there is one, else test"),
-    ]  # fmt: skip
+        Validation | None, Field(description="what is validated on; null: val where there is one, else test")
+    ]
     holdout: Annotated[float, Field(gt=0, lt=1, description="share of train that validation=holdout holds out")]
     source: Annotated[Part, PartOf("source"), Field(description="where `prepare` takes the frames from")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(DatasetToPrepare):
+    """The data, once its store has said what the configuration leaves open."""
+
+    size: ImageSize
+    validation: Validation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The interface of a source of frames."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,21 @@ class Source(Protocol):
 
     def read(self, split: str, index: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Read a frame at ``size`` (H, W): a map per modality, as ``src.modalities.storing.encode`` takes it."""
+        ...
+
+
+@runtime_checkable
+class DescribesItself(Source, Protocol):
+    """A source whose own files say the name of the data and the size of their frames.
+
+    Attributes:
+        own_name: name of the data in paths and reports.
+    """
+
+    own_name: str
+
+    def own_size(self) -> tuple[int, int]:
+        """Return the size (H, W) at which to store frames; raises UserError where none follows from the files."""
         ...
 
 

@@ -120,7 +120,10 @@ def prepare_command(root: Path, dataset: str = "", size: tuple[int, int] | None 
     match = re.fullmatch(r"(.+)-(\d+)x(\d+)", root.name)
     if match:
         dataset, size = dataset or match[1], size or (int(match[2]), int(match[3]))
-    parts = ["python -m src.prepare", f"dataset={dataset or root.name}"]
+    own = match is None and dataset in ("", root.name)  # a store of this name is made of a folder that describes itself
+    parts = ["python -m src.prepare", "dataset=folder source=DIR" if own else f"dataset={dataset or root.name}"]
+    if own and root.name:
+        parts.append(f"dataset.name={root.name}")
     if size is not None:
         parts.append(f"'dataset.size=[{size[0]},{size[1]}]'")
     if root.parent != Path("data"):
