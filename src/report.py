@@ -30,7 +30,7 @@ def report(invocation: Invocation[ReportConfig]) -> None:
     by_path = {run.path.resolve(): run for found in searched for run in found.runs}
     runs = [_with_changes(run) for run in sorted(by_path.values(), key=lambda run: str(run.record["started"]))]
     chosen = [run for run in runs if config.only in (None, run.record["dataset"]["name"])]
-    comparisons, left_out = compare(usable(chosen, roots), runs)
+    comparisons, left_out = compare(usable(chosen, roots), runs, config.delta_metrics)
     left_out += dict.fromkeys(line for found in searched for line in found.unusable)
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)

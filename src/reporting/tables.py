@@ -2,11 +2,15 @@
 
 import csv
 import io
+import re
+import statistics
 from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
+from src.foundation.text import printable
+from src.reporting.class_tables import ClassTable, class_tables, written
 from src.reporting.rows import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
 
 JUDGED = {
@@ -15,10 +19,13 @@ JUDGED = {
     "best": "test metrics of the epoch that was best on held-out training images",
 }
 
+MARKED = re.compile(r"[\\`*\[\]<>|&~#]|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown could take for markup; an underscore within a word is none."""
+
 
 def primary_columns(comparison: Comparison) -> list[str]:
-    """List the columns of the short table: primary metric per task, then Delta_MTL."""
-    return [*(f"{name}/{task.primary_metric}" for name, task in comparison.tasks.items()), DELTAS[0]]
+    """List the columns of the short table: the metric of each task that Delta_MTL compares, then Delta_MTL."""
+    return [*comparison.delta_metrics, DELTAS[0]]
 
 
 def summary_columns(comparison: Comparison) -> list[str]:
@@ -34,6 +41,8 @@ def metric_columns(comparison: Comparison) -> list[str]:
 def higher_is_better(comparison: Comparison, column: str) -> bool | None:
     """Return whether higher values of a column are better; None for cost, which is no result."""
     task, _, key = column.partition("/")
+    if column in comparison.delta_metrics:
+        return comparison.delta_metrics[column]
     if task in comparison.tasks:
         return comparison.tasks[task].higher_is_better[key]
     if column in map(gain_column, comparison.tasks):
@@ -48,9 +57,15 @@ def caption(comparison: Comparison) -> str:
     return (
         f"{setting.dataset}; {setting.network}, {setting.epochs} epochs, {setting.training}; {common}"
         f"protocol {setting.protocol}: {JUDGED[setting.protocol]}; mean and sample standard deviation over seeds. "
-        "Delta_MTL: mean relative gain of the primary metrics over the teachers that a student used, or over those of "
-        "the same training settings and seed; higher is better."
+        f"Delta_MTL: mean relative gain of {_compared(comparison)} over the teachers that a student used, or over "
+        "those of the same training settings and seed; higher is better."
     )
+
+
+def _compared(comparison: Comparison) -> str:
+    """Name the metrics that Delta_MTL compares, where they are not the primary ones."""
+    primary = [f"{name}/{task.primary_metric}" for name, task in comparison.tasks.items()]
+    return "the primary metrics" if list(comparison.delta_metrics) == primary else ", ".join(comparison.delta_metrics)
 
 
 def explanations(comparison: Comparison, columns: Sequence[str] = ()) -> list[str]:
@@ -123,13 +138,33 @@ def markdown(comparison: Comparison) -> str:
     """Write the full table as Markdown under its caption."""
     columns = list(dict.fromkeys([*primary_columns(comparison), *metric_columns(comparison), *DELTAS, *COST]))
     head = ["method", "seeds", *titles(comparison, columns)]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for row in comparison.rows:
-        method = row.method.replace("|", "\\|")
-        lines.append(f"| {' | '.join([method, seeds(row), *(_cell(row, c) for c in columns)])} |")
+    lines = _markdown_lines(
+        head, [[as_markdown(row.method), seeds(row), *(_cell(row, c) for c in columns)] for row in comparison.rows]
+    )
     why = "".join(f"\n- {line}" for line in explanations(comparison))
     reasons = f'\nWhat "-" stands for, and what a mean lacks:\n{why}\n' if why else ""
-    return f"{caption(comparison)} {footnote()}\n\n" + "\n".join(lines) + "\n" + reasons
+    classes = "".join(_markdown_classes(table) for table in class_tables(comparison) if table.rows)
+    return f"{caption(comparison)} {footnote()}\n\n{lines}{reasons}{classes}"
+
+
+def as_markdown(text: str) -> str:
+    """Write text in one line so that Markdown shows it as it is."""
+    return MARKED.sub(r"\\\g<0>", printable(text))
+
+
+def _markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _markdown_classes(table: ClassTable) -> str:
+    """Write the IoU of classes, each under its name and colour."""
+    head = ["method", *(f"{as_markdown(column.name)} `{column.colour}`" for column in table.columns)]
+    rows = [
+        [as_markdown(row.method), *(written(table.cell(row, column)) or "-" for column in table.columns)]
+        for row in table.rows
+    ]
+    return f"\n{as_markdown(table.caption())}\n\n{_markdown_lines(head, rows)}"
 
 
 def as_csv(comparisons: list[Comparison]) -> str:
@@ -142,10 +177,17 @@ def as_csv(comparisons: list[Comparison]) -> str:
         setting = comparison.setting
         where = [setting.dataset, setting.network, setting.epochs, setting.training, setting.protocol]
         for row in comparison.rows:
-            for key, values in row.values.items():
-                spread = row.spread(key)
-                writer.writerow([*where, row.method, key, row.mean(key), "" if spread is None else spread, len(values)])
+            for key, values in [*row.values.items(), *row.classes.items()]:
+                spread = statistics.stdev(values) if len(values) > 1 else ""
+                cells = [*where, row.method, key, statistics.fmean(values), spread, len(values)]
+                writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
+
+
+def _no_formula(text: str) -> str:
+    """Return text in one line, of which no spreadsheet makes a formula."""
+    line = printable(text)
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def _cell(row: Row, column: str) -> str:
