@@ -1,8 +1,7 @@
-"""A comparison as a terminal table, Markdown and CSV, and what all formats have in common."""
+"""A comparison as a terminal table and CSV, and what all formats have in common."""
 
 import csv
 import io
-import re
 import statistics
 from collections.abc import Sequence
 
@@ -10,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from src.foundation.text import printable
-from src.reporting.class_tables import ClassTable, class_tables, written
 from src.reporting.rows import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
 
 JUDGED = {
@@ -18,9 +16,6 @@ JUDGED = {
     "mean10": "mean test metrics of the last ten epochs",
     "best": "test metrics of the epoch that was best on held-out training images",
 }
-
-MARKED = re.compile(r"[\\`*\[\]<>|&~#]|(?<![^\W_])_|_(?![^\W_])")
-"""What Markdown could take for markup; an underscore within a word is none."""
 
 
 def primary_columns(comparison: Comparison) -> list[str]:
@@ -73,12 +68,6 @@ def explanations(comparison: Comparison, columns: Sequence[str] = ()) -> list[st
     return [line for row in comparison.rows for line in row.explanations(columns)]
 
 
-def left_out_lines(left_out: Sequence[str]) -> str:
-    """Write as Markdown which runs were left out, and why; nothing where all were compared."""
-    lines = [f"- {' '.join(line.split())}" for line in left_out]
-    return "\n".join(["Left out:", "", *lines]) + "\n" if lines else ""
-
-
 def footnote() -> str:
     """Explain the columns of the full tables."""
     return (
@@ -123,48 +112,19 @@ def titles(comparison: Comparison, columns: Sequence[str]) -> list[str]:
 def rich_table(comparison: Comparison) -> Table:
     """Draw the short table for a terminal."""
     columns = primary_columns(comparison)
-    table = Table(caption=escape(caption(comparison)), caption_justify="left")
+    table = Table(caption=_in_terminal(caption(comparison)), caption_justify="left")
     table.add_column("method", overflow="fold")
     for column in ["seeds", *titles(comparison, columns)]:
-        table.add_column(column, justify="right")
+        table.add_column(_in_terminal(column), justify="right")
     for row in comparison.rows:
-        table.add_row(escape(row.method), seeds(row), *(_cell(row, column) for column in columns))
+        table.add_row(_in_terminal(row.method), seeds(row), *(cell(row, column) for column in columns))
     if why := explanations(comparison, columns):
-        table.caption = escape("\n".join([caption(comparison), *why]))
+        table.caption = "\n".join(map(_in_terminal, [caption(comparison), *why]))
     return table
 
 
-def markdown(comparison: Comparison) -> str:
-    """Write the full table as Markdown under its caption."""
-    columns = list(dict.fromkeys([*primary_columns(comparison), *metric_columns(comparison), *DELTAS, *COST]))
-    head = ["method", "seeds", *titles(comparison, columns)]
-    lines = _markdown_lines(
-        head, [[as_markdown(row.method), seeds(row), *(_cell(row, c) for c in columns)] for row in comparison.rows]
-    )
-    why = "".join(f"\n- {line}" for line in explanations(comparison))
-    reasons = f'\nWhat "-" stands for, and what a mean lacks:\n{why}\n' if why else ""
-    classes = "".join(_markdown_classes(table) for table in class_tables(comparison) if table.rows)
-    return f"{caption(comparison)} {footnote()}\n\n{lines}{reasons}{classes}"
-
-
-def as_markdown(text: str) -> str:
-    """Write text in one line so that Markdown shows it as it is."""
-    return MARKED.sub(r"\\\g<0>", printable(text))
-
-
-def _markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-
-
-def _markdown_classes(table: ClassTable) -> str:
-    """Write the IoU of classes, each under its name and colour."""
-    head = ["method", *(f"{as_markdown(column.name)} `{column.colour}`" for column in table.columns)]
-    rows = [
-        [as_markdown(row.method), *(written(table.cell(row, column)) or "-" for column in table.columns)]
-        for row in table.rows
-    ]
-    return f"\n{as_markdown(table.caption())}\n\n{_markdown_lines(head, rows)}"
+def _in_terminal(text: str) -> str:
+    return escape(printable(text))
 
 
 def as_csv(comparisons: list[Comparison]) -> str:
@@ -190,6 +150,7 @@ def _no_formula(text: str) -> str:
     return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
-def _cell(row: Row, column: str) -> str:
+def cell(row: Row, column: str) -> str:
+    """Write a cell as text."""
     found = figures(row, column)
     return " ± ".join(filter(None, found)) if found else "-"
