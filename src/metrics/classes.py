@@ -72,6 +72,6 @@ def scores_by_class(metrics: MetricCollection) -> dict[str, Tensor]:
     """
     for metric in metrics.values():
         if isinstance(metric, ClassScores):
-            with metric.sync_context():
+            with metric.sync_context(dist_sync_fn=metric.dist_sync_fn):
                 return metric.by_class()
     return {}
