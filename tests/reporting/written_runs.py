@@ -78,7 +78,7 @@ def write_run(
     """Write a whole run; ``configuration`` changes what it was trained by, ``about`` its record."""
     stage = about.get("stage", "student")
     names = NAMES | about.pop("names", {})
-    tasks = about.pop("task_configs", TASKS if stage == "student" else {about.get("task"): TASKS[about["task"]]})
+    tasks = about.pop("task_configs", None) or (TASKS if stage == "student" else {about["task"]: TASKS[about["task"]]})
     method = {"distillation": {"_target_": names["distillation"]}, "loss_weights": {"_target_": names["loss_weights"]}}
     if names["distillation"] not in ("none", "output"):
         method |= {group: {"_target_": names[group]} for group in ("adaptor", "distance")}
