@@ -33,10 +33,10 @@ class ClassTable:
         found = row.classes.get(column.key)
         return statistics.fmean(found) if found else None
 
-    def best(self, column: ClassColumn) -> float | None:
-        """Return the largest mean of a class's IoU; None where there is nothing to compare."""
+    def best(self, column: ClassColumn) -> str:
+        """Write the largest mean of a class's IoU; nothing where there is nothing to compare."""
         means = [mean for row in self.rows if (mean := self.cell(row, column)) is not None]
-        return max(means) if len(means) > 1 else None
+        return written(max(means)) if len(means) > 1 else ""
 
     def caption(self) -> str:
         """Describe the table in one line."""

@@ -62,8 +62,8 @@ def _class_tables(table: ClassTable) -> Iterator[str]:
         columns = table.columns[start : start + ACROSS]
         body = []
         for row in table.rows:
-            means = [(table.cell(row, column), table.best(column)) for column in columns]
-            cells = [rf"\textbf{{{written(v)}}}" if v is not None and v == top else written(v) for v, top in means]
+            means = [(written(table.cell(row, column)), table.best(column)) for column in columns]
+            cells = [rf"\textbf{{{mean}}}" if mean and mean == top else mean for mean, top in means]
             body.append([escape(row.method), *(cell or "--" for cell in cells)])
         head = ["method", *(escape(column.name) for column in columns)]
         yield _tabular(table.caption(), f"l{'r' * len(columns)}", head, body)

@@ -97,7 +97,7 @@ def _classes(table: ClassTable) -> dict[str, Any]:
     rows = []
     for row in table.rows:
         means = [(table.cell(row, column), table.best(column)) for column in table.columns]
-        cells = [EMPTY if v is None else Cell(written(v), "", v, v == top) for v, top in means]
+        cells = [EMPTY if v is None else Cell(written(v), "", v, written(v) == top) for v, top in means]
         rows.append({"method": row.method, "seeds": tables.seeds(row), "seed_count": len(row.seeds), "cells": cells})
     heads = [Head("", column.name, "descending", column.colour) for column in table.columns]
     entries = [(column.name, column.colour) for column in table.columns]
