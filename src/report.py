@@ -12,10 +12,12 @@ from src.app.configuration.commands import ReportConfig
 from src.app.describe import changed_values, option_names
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically
+from src.foundation.text import printable
 from src.reporting.collect import compare, usable
 from src.reporting.latex import latex
+from src.reporting.markdown import left_out_lines, markdown
 from src.reporting.page import page
-from src.reporting.tables import as_csv, left_out_lines, markdown, rich_table
+from src.reporting.tables import as_csv, rich_table
 from src.runs.record import Run, search
 
 
@@ -30,10 +32,10 @@ def report(invocation: Invocation[ReportConfig]) -> None:
     by_path = {run.path.resolve(): run for found in searched for run in found.runs}
     runs = [_with_changes(run) for run in sorted(by_path.values(), key=lambda run: str(run.record["started"]))]
     chosen = [run for run in runs if config.only in (None, run.record["dataset"]["name"])]
-    comparisons, left_out = compare(usable(chosen, roots), runs)
+    comparisons, left_out = compare(usable(chosen, roots), runs, config.delta_metrics)
     left_out += dict.fromkeys(line for found in searched for line in found.unusable)
     for line in left_out:
-        print(f"left out: {line}", file=sys.stderr)
+        print(f"left out: {printable(line)}", file=sys.stderr)
     if not comparisons:
         raise UserError(
             "there is nothing to compare",

@@ -18,7 +18,7 @@ from src.app.configuration.train import TrainConfig
 from src.app.data_tasks import with_data_tasks
 from src.app.describe import describe
 from src.app.fitting import fit
-from src.app.objective import DELTA, objective_of, primary_metrics, reference
+from src.app.objective import DELTA, compared_metrics, objective_of, reference
 from src.app.open_data import completed
 from src.app.outcome import Noted, remark_on
 from src.app.paths import absolute
@@ -46,8 +46,10 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
     folder, job = _folder(invocation.config), invocation.job
     config, values = resumed(invocation, folder) or begun(invocation)
     run = assemble(config, values, invocation.overrides, folder, group=_sweep())
-    if invocation.config.objective == DELTA:
-        reference({name: t.entry for name, t in run.teachers.items()}, primary_metrics(run.task_configs))
+    objective, chosen = invocation.config.objective, invocation.config.delta_metrics
+    if objective == DELTA:
+        metrics = compared_metrics(run.task_configs, chosen)
+        reference({name: t.entry for name, t in run.teachers.items()}, metrics)
     with ExitStack() as claims:
         same = claim(Path(config.paths.runs), run.digest, claims) if config.reuse else None
         if same is None and directory.is_first_process():
@@ -56,7 +58,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
         job.directory = str(folder)
         if same and not same.resumable:
             print(f"already trained: {title(config)} -> {folder}")
-            job.outcome, job.objective = "already trained", objective_of(same, invocation.config.objective)
+            job.outcome, job.objective = "already trained", objective_of(same, objective, chosen)
             return job.objective
         if same:
             config, values = saved_configuration(same, invocation)
@@ -66,7 +68,7 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
         finally:
             if (folder / "run.json").exists() and (status := read_run(folder).record["status"]) != "running":
                 job.outcome = status
-    job.objective = objective_of(read_run(folder), invocation.config.objective)
+    job.objective = objective_of(read_run(folder), objective, chosen)
     return job.objective
 
 

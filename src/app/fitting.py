@@ -30,7 +30,8 @@ def fit(run: Assembled, folder: Path, record: Record, checkpoint: Path | None = 
     assert trainer is not None
     trainer.callbacks.insert(0, Extent(noted, record["epochs"]))  # type: ignore[attr-defined]
     if trainer.is_global_zero:
-        (folder / "metrics.json").unlink(missing_ok=True)  # of a partial run, which goes on
+        for name in ("metrics.json", "classes.json"):
+            (folder / name).unlink(missing_ok=True)  # of a partial run, which goes on
     started = time.perf_counter()
     status: Status = "failed"
     try:

@@ -12,14 +12,18 @@ from src.foundation.validation import nearest
 from src.metrics.delta import delta_mtl
 from src.runs.network_file import build_tasks
 from src.runs.record import Run, read_run
+from src.tasks.delta_metrics import Choice, chosen_metrics, delta_metrics
 from src.training.history import logged_values
 
 SCORE, DELTA = "val/score", "delta_mtl"
 
 
 def check_objective(config: TrainConfig) -> None:
-    """Raise UserError for an objective that a run of this configuration will not have."""
+    """Raise UserError for an objective, or metrics for it, that a run of this configuration will not have."""
     objective = config.objective
+    if config.delta_metrics is not None and objective != DELTA:
+        why = f"it chooses the metrics of objective={DELTA}"
+        raise UserError("delta_metrics would change nothing", why, f"objective={DELTA}, or report with delta_metrics")
     if objective is None:
         return
     tasks = build_tasks(tasks_on_data(config))
@@ -28,6 +32,7 @@ def check_objective(config: TrainConfig) -> None:
         meant = nearest(objective, known)
         why = f"a run of these tasks has {', '.join(known)}"
         raise UserError(f"there is no objective={objective}", why, f"objective={meant}" if meant else "")
+    chosen_metrics(config.delta_metrics, [tasks])
     trainer = config.trainer
     validated = config.dataset.validation != "none" and trainer.check_val_every_n_epoch <= trainer.max_epochs
     if objective == SCORE and not validated:
@@ -40,12 +45,12 @@ def check_objective(config: TrainConfig) -> None:
         raise UserError(f"objective={DELTA} needs teachers to compare with", f"{what} uses no trained one", instead)
 
 
-def reference(teachers: Mapping[str, Any], primary: Mapping[str, bool]) -> dict[str, float]:
+def reference(teachers: Mapping[str, Any], metrics: Mapping[str, bool]) -> dict[str, float]:
     """Gather the teachers' test metrics.
 
     Args:
         teachers: values of ``teacher.TASK`` by task, as records hold them.
-        primary: the metrics that are needed, as <task>/<metric>.
+        metrics: those that are needed, as <task>/<metric>.
 
     Raises:
         UserError: a metric is not recorded, or is 0.
@@ -57,7 +62,7 @@ def reference(teachers: Mapping[str, Any], primary: Mapping[str, bool]) -> dict[
         folder = path.parent if path.name == "weights.pt" else path
         results = read_run(folder).results if (folder / "run.json").exists() else {}
         found |= {key: value for key, value in results.items() if value is not None}
-    for key in primary:
+    for key in metrics:
         if not found.get(key):
             task = key.partition("/")[0]
             why = f"teacher.{task} is {teachers.get(task, 'none')}, and no {key} other than 0 is recorded there"
@@ -65,8 +70,8 @@ def reference(teachers: Mapping[str, Any], primary: Mapping[str, bool]) -> dict[
     return found
 
 
-def objective_of(run: Run, objective: str | None) -> float | None:
-    """Return a finished run's value of an objective; None where there is no objective."""
+def objective_of(run: Run, objective: str | None, chosen: Choice = None) -> float | None:
+    """Return a finished run's value of an objective, None where there is none; ``chosen`` are metrics of delta_mtl."""
     if objective is None or not run.finished:
         return None
     if objective == SCORE:
@@ -74,12 +79,12 @@ def objective_of(run: Run, objective: str | None) -> float | None:
         return max(scores) if run.record["protocol"] == "best" else scores[-1]
     if objective != DELTA:
         return run.results[objective]
-    primary = primary_metrics(run.record["task_configs"])
+    metrics = compared_metrics(run.record["task_configs"], chosen)
     results = {key: value for key, value in run.results.items() if value is not None}
-    return delta_mtl(results, reference(run.record["teachers"], primary), primary)
+    return delta_mtl(results, reference(run.record["teachers"], metrics), metrics)
 
 
-def primary_metrics(configs: Mapping[str, Any]) -> dict[str, bool]:
-    """Return each task's primary metric, as <task>/<metric>, and whether higher is better."""
+def compared_metrics(configs: Mapping[str, Any], chosen: Choice) -> dict[str, bool]:
+    """Return each task's chosen or primary metric, as <task>/<metric>, and whether higher is better."""
     tasks = build_tasks(configs)
-    return {f"{n}/{t.primary_metric}": t.higher_is_better[t.primary_metric] for n, t in tasks.items()}
+    return delta_metrics(tasks, chosen_metrics(chosen, [tasks]))

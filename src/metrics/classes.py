@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torchmetrics import MetricCollection
 
 from src.metrics.sums import SplitMetric, count, widen
 
@@ -53,6 +54,24 @@ class ClassScores(SplitMetric):
         """Return each class's share of target pixels that are found (classes), NaN where it is in no target."""
         return widen(self.hits) / self.targets
 
+    def by_class(self) -> dict[str, Tensor]:
+        """Return ``iou``, ``accuracy`` and ``share`` of target pixels (classes) of what this process has seen."""
+        share = widen(self.targets) / self.targets.sum()
+        return {"iou": self.class_iou(), "accuracy": self.class_accuracy(), "share": share}
+
     def _count(self, classes: Tensor, chosen: Tensor) -> Tensor:
         """Count the chosen pixels of each class; one bin more takes the others."""
         return count(torch.where(chosen, classes, self.classes), self.classes + 1)[: self.classes]
+
+
+def scores_by_class(metrics: MetricCollection) -> dict[str, Tensor]:
+    """Return what ``ClassScores.by_class`` does, over all processes, which must all call it; empty without such scores.
+
+    Args:
+        metrics: a task's metrics, before they are reset.
+    """
+    for metric in metrics.values():
+        if isinstance(metric, ClassScores):
+            with metric.sync_context(dist_sync_fn=metric.dist_sync_fn):
+                return metric.by_class()
+    return {}

@@ -28,11 +28,11 @@ def colorize(modality: Modality, value: np.ndarray) -> np.ndarray:
         grey = np.where(maps >= 0, 40 + 215 * np.clip(maps, 0, 1), 0)  # 0 is not as black as unknown
         return np.repeat(np.nan_to_num(grey).round().astype(np.uint8)[..., None], 3, axis=-1)
     valid = is_valid(modality, maps)
-    bright, dark = modality.shown or _own_range(modality, maps[valid])
+    bright, dark = modality.shown or own_range(modality, maps[valid])
     return near_to_far((np.where(valid, maps, bright) - bright) / ((dark - bright) or 1.0), valid)
 
 
-def _own_range(modality: Modality, values: np.ndarray) -> tuple[float, float]:
+def own_range(modality: Modality, values: np.ndarray) -> tuple[float, float]:
     """Return the values of a map that are drawn brightest and darkest; of several, the large are bright."""
     if not values.size:
         return 1.0, 0.0

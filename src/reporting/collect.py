@@ -1,5 +1,6 @@
 """From run directories to one table per setting, with one row per method."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from src.runs.network_file import build_tasks
 from src.runs.record import Run
 from src.runs.teacher_ranking import extent
 from src.tasks.base import Task
+from src.tasks.delta_metrics import Choice, Chosen, chosen_metrics, delta_metrics
 
 NOT_A_NUMBER = "not a number in every seed's metrics"
 
@@ -44,16 +46,21 @@ def usable(runs: Sequence[Run], named: Collection[Path] = ()) -> Usable:
     return Usable(kept, left_out)
 
 
-def compare(runs: Usable, all_runs: Sequence[Run] = ()) -> tuple[list[Comparison], list[str]]:
+def compare(runs: Usable, all_runs: Sequence[Run] = (), choice: Choice = None) -> tuple[list[Comparison], list[str]]:
     """Group runs by setting and method; a newer run of the same method and seed replaces an older one.
 
     Args:
         runs: the runs to compare.
         all_runs: those among which the teachers that students used are looked for.
+        choice: metrics that Delta_MTL compares instead of primary ones.
 
     Returns:
         The tables, and a line for each run that was left out.
+
+    Raises:
+        UserError: no run has a metric of ``choice``.
     """
+    chosen = chosen_metrics(choice, (build_tasks(r.record["task_configs"]) for r in runs.runs)) if runs.runs else {}
     references = References(all_runs or runs.runs, runs.runs)
     members: dict[tuple[str, str, int], Run] = {}
     left_out = list(runs.left_out)
@@ -67,7 +74,8 @@ def compare(runs: Usable, all_runs: Sequence[Run] = ()) -> tuple[list[Comparison
     settings: dict[str, list[Run]] = defaultdict(list)
     for (setting, _, _), run in members.items():
         settings[setting].append(run)
-    return [_comparison(setting_of_run(found[0]), found, references) for found in settings.values()], left_out
+    tables = [_comparison(setting_of_run(found[0]), found, references, chosen) for found in settings.values()]
+    return tables, left_out
 
 
 def _check(run: Run, named: bool) -> None:
@@ -87,7 +95,7 @@ def _method(run: Run, references: References) -> Method | None:
     return method_of_run(run, references.differences(run)) if run.record["stage"] == "student" else None
 
 
-def _comparison(setting: Setting, runs: Sequence[Run], references: References) -> Comparison:
+def _comparison(setting: Setting, runs: Sequence[Run], references: References, chosen: Chosen) -> Comparison:
     """Build a setting's table from its runs."""
     configs: dict[str, Any] = {}
     for run in sorted(runs, key=lambda run: -len(run.record["task_configs"])):  # in a student's order
@@ -96,15 +104,15 @@ def _comparison(setting: Setting, runs: Sequence[Run], references: References) -
     students = [(run, _named_by_tasks(m, run, tasks)) for run in runs if (m := _method(run, references))]
     keys = list(flattened(setting_of(runs[0].configuration)))
     names, common = name_methods(list({m.digest: m for _, m in students}.values()), keys)
-    single = _single_rows(setting, runs, students, tasks, references)
+    single = _single_rows(setting, runs, students, tasks, references, chosen)
     rows: dict[str, Row] = {}
     for run, method in sorted(students, key=lambda each: each[0].record["seed"]):
         solved = {name: task for name, task in tasks.items() if name in run.record["task_configs"]}
         row = rows.setdefault(method.digest, Row(names[method.digest]))
-        _add(row, run.record["seed"], [run], solved, references)
+        _add(row, run.record["seed"], [run], solved, references, chosen)
     ordered = sorted(rows.values(), key=lambda row: (-(row.mean(DELTAS[0]) or 0.0), row.method))
     ordered.sort(key=lambda row: row.mean(DELTAS[0]) is None)
-    return Comparison(setting, tasks, [*single, *ordered], common)
+    return Comparison(setting, tasks, [*single, *ordered], delta_metrics(tasks, chosen), common)
 
 
 def _named_by_tasks(method: Method, run: Run, tasks: Collection[str]) -> Method:
@@ -121,6 +129,7 @@ def _single_rows(
     students: Sequence[tuple[Run, Method]],
     tasks: Mapping[str, Task],
     references: References,
+    chosen: Chosen,
 ) -> list[Row]:
     """Gather the teachers of the setting, a seed for each whole set, and other sets that students used."""
     rows = {SINGLE: Row(SINGLE, reference=True)}
@@ -140,22 +149,31 @@ def _single_rows(
             sets[name, run.record["seed"]] = {task: teacher for task, teacher in used.items() if teacher}
     for (name, seed), own in sorted(sets.items()):
         row = rows.setdefault(name, Row(name, reference=True))
-        _add(row, seed, [own[task] for task in tasks], tasks, None)
+        _add(row, seed, [own[task] for task in tasks], tasks, None, chosen)
     return list(rows.values())
 
 
-def _add(row: Row, seed: int, runs: list[Run], tasks: Mapping[str, Task], references: References | None) -> None:
+def _add(
+    row: Row,
+    seed: int,
+    runs: list[Run],
+    tasks: Mapping[str, Task],
+    references: References | None,
+    chosen: Chosen,
+) -> None:
     """Add a seed to ``row``: one run, or one per task, whose cost is the sum."""
     results = {key: value for run in runs for key, value in run.results.items()}
     row.seeds.append(seed)
     row.runs += runs
     for key, value in results.items():
         row.add(key, value, NOT_A_NUMBER)
+    for run in runs:
+        _add_classes(row, run)
     known = {key: value for key, value in results.items() if value is not None}
-    primary = {f"{n}/{t.primary_metric}": t.higher_is_better[t.primary_metric] for n, t in tasks.items()}
+    compared = delta_metrics(tasks, chosen)
     several = {f"{n}/{key}": t.higher_is_better[key] for n, t in tasks.items() for key in t.delta_m_metrics}
-    columns = [(DELTAS[0], delta_mtl, primary), (DELTAS[1], delta_m, several)]
-    columns += [(gain_column(name), delta_mtl, {k: primary[k]}) for name, k in zip(tasks, primary, strict=True)]
+    columns = [(DELTAS[0], delta_mtl, compared), (DELTAS[1], delta_m, several)]
+    columns += [(gain_column(name), delta_mtl, {k: compared[k]}) for name, k in zip(tasks, compared, strict=True)]
     for column, delta, metrics in columns:
         try:
             reference = known if references is None else _reference(runs[0], metrics, references)
@@ -163,6 +181,17 @@ def _add(row: Row, seed: int, runs: list[Run], tasks: Mapping[str, Task], refere
         except UserError as error:
             row.add(column, None, f"{error.what} (seed {seed})")
     _add_cost(row, runs)
+
+
+def _add_classes(row: Row, run: Run) -> None:
+    """Add the scores of single classes, which older runs lack, and a class without pixels."""
+    try:
+        found = {key: value for key, value in run.class_results.items() if value is not None and math.isfinite(value)}
+    except UserError as error:
+        row.notes["scores of classes"][f"{error.what} ({run.path})"] = None
+        return
+    for key, value in found.items():
+        row.classes[key].append(value)
 
 
 def _reference(run: Run, metrics: Collection[str], references: References) -> dict[str, float]:

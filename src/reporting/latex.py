@@ -1,7 +1,9 @@
 """A comparison as LaTeX tables that need the package booktabs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from src.foundation.text import printable
+from src.reporting.class_tables import ClassTable, class_tables, written
 from src.reporting.rows import COST, DELTAS, Comparison, Row
 from src.reporting.tables import (
     best,
@@ -23,6 +25,8 @@ SPECIAL = {
     "|": r"\textbar{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
+ACROSS = 8
+"""Classes side by side."""
 SYMBOLS = {DELTAS[0]: r"$\Delta_{\mathrm{MTL}}$ (\%)", DELTAS[1]: r"$\Delta_m$ (\%)"}
 
 
@@ -31,13 +35,14 @@ def latex(comparison: Comparison) -> str:
     summary = summary_columns(comparison)
     tables = [[c for c in summary if c not in COST], list(COST)]
     tables += [[c for c in metric_columns(comparison) if c.startswith(f"{task}/")] for task in comparison.tasks]
-    why = "".join(f"% {' '.join(line.split())}\n" for line in explanations(comparison))
-    return "\n".join(_table(comparison, columns) for columns in tables) + why
+    classes = [text for table in class_tables(comparison) if table.rows for text in _class_tables(table)]
+    why = "".join(f"% {printable(line)}\n" for line in explanations(comparison))
+    return "\n".join([*(_table(comparison, columns) for columns in tables), *classes]) + why
 
 
 def escape(text: str) -> str:
     """Write text so that LaTeX prints it as it is."""
-    return "".join(SPECIAL.get(character, character) for character in " ".join(text.split()))
+    return "".join(SPECIAL.get(character, character) for character in printable(text))
 
 
 def _table(comparison: Comparison, columns: Sequence[str]) -> str:
@@ -48,11 +53,29 @@ def _table(comparison: Comparison, columns: Sequence[str]) -> str:
         [escape(row.method), seeds(row), *(_cell(row, column, bests[column]) for column in columns)]
         for row in comparison.rows
     ]
+    return _tabular(caption(comparison), f"ll{'r' * len(columns)}", head, body)
+
+
+def _class_tables(table: ClassTable) -> Iterator[str]:
+    """Write tables of the IoU of classes, a few to each so that they fit a page; each column's best in bold."""
+    for start in range(0, len(table.columns), ACROSS):
+        columns = table.columns[start : start + ACROSS]
+        body = []
+        for row in table.rows:
+            means = [(written(table.cell(row, column)), table.best(column)) for column in columns]
+            cells = [rf"\textbf{{{mean}}}" if mean and mean == top else mean for mean, top in means]
+            body.append([escape(row.method), *(cell or "--" for cell in cells)])
+        head = ["method", *(escape(column.name) for column in columns)]
+        yield _tabular(table.caption(), f"l{'r' * len(columns)}", head, body)
+
+
+def _tabular(title: str, columns: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Write a table of cells that are LaTeX already."""
     lines = [
         r"\begin{table}",
         r"\centering\small",
-        rf"\caption{{{escape(caption(comparison))}}}",
-        rf"\begin{{tabular}}{{ll{'r' * len(columns)}}}",
+        rf"\caption{{{escape(title)}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
         " & ".join(head) + r" \\",
         r"\midrule",

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from src.reporting import feature_probe, tables
+from src.reporting.class_tables import ClassTable, class_tables, written
 from src.reporting.curves import curves
 from src.reporting.pictures import side_by_side
 from src.reporting.rows import DELTAS, Comparison, Row, gain_column
@@ -21,11 +22,12 @@ WATCHED = {
 
 
 class Head(NamedTuple):
-    """A column's title, its task above it, and in which order the first click sorts."""
+    """A column's title, its task above it, in which order the first click sorts, and the colour of its class."""
 
     task: str
     title: str
     first: str
+    colour: str = ""
 
 
 class Cell(NamedTuple):
@@ -65,6 +67,7 @@ def _section(comparison: Comparison, pictures: int) -> dict[str, Any]:
         "footnote": tables.footnote(),
         "explanations": tables.explanations(comparison),
         "summary": _table(comparison, summary),
+        "classes": [_classes(table) for table in class_tables(comparison)],
         "metrics": _table(comparison, tables.metric_columns(comparison)),
         "gains": _gains(comparison, styles),
         "training": _training(comparison, history, styles),
@@ -88,6 +91,19 @@ def _table(comparison: Comparison, columns: Sequence[str]) -> dict[str, Any]:
         for row in comparison.rows
     ]
     return {"heads": [_head(comparison, column) for column in columns], "rows": rows}
+
+
+def _classes(table: ClassTable) -> dict[str, Any]:
+    """Gather a task's legend, and the table of the IoU of its classes."""
+    rows = []
+    for row in table.rows:
+        means = [(table.cell(row, column), table.best(column)) for column in table.columns]
+        cells = [EMPTY if v is None else Cell(written(v), "", v, written(v) == top) for v, top in means]
+        rows.append({"method": row.method, "seeds": tables.seeds(row), "seed_count": len(row.seeds), "cells": cells})
+    heads = [Head("", column.name, "descending", column.colour) for column in table.columns]
+    entries = [(column.name, column.colour) for column in table.columns]
+    content = {"heads": heads, "rows": rows}
+    return {"task": table.task, "entries": entries, "hidden": table.hidden, "caption": table.caption(), **content}
 
 
 def _head(comparison: Comparison, column: str) -> Head:
@@ -123,10 +139,11 @@ def _gains(comparison: Comparison, styles: Mapping[str, Style]) -> list[Markup]:
 def _training(
     comparison: Comparison, history: Mapping[str, Mapping[str, Curve]], styles: Mapping[str, Style]
 ) -> list[Markup]:
-    """Draw each task's training loss and primary metric, where they were logged."""
+    """Draw each task's training loss and the metric that is compared, where they were logged."""
     keys = {f"train/loss/{name}": f"{name}: training loss ↓" for name in comparison.tasks}
-    primary_metrics = [f"{name}/{task.primary_metric}" for name, task in comparison.tasks.items()]
-    keys |= {f"val/{column}": tables.titles(comparison, [column])[0].replace("_", " ") for column in primary_metrics}
+    keys |= {
+        f"val/{column}": tables.titles(comparison, [column])[0].replace("_", " ") for column in comparison.delta_metrics
+    }
     figures = [overlay(title, key, history, styles) for key, title in keys.items()]
     return [figure for figure in figures if figure]
 

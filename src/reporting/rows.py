@@ -16,7 +16,7 @@ COST = (PARAMETERS, GFLOP, SPEED)
 
 
 def gain_column(task: str) -> str:
-    """Name the column of a task's relative gain in its primary metric."""
+    """Name the column of a task's relative gain in the metric that Delta_MTL compares."""
     return f"gain of {task} (%)"
 
 
@@ -44,6 +44,8 @@ class Row:
     runs: list[Run] = field(default_factory=list)
     reference: bool = False
     """Whether these are single-task teachers, to which others are compared."""
+    classes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Scores of single classes by <task>/<score>/<class>, of the seeds that have them."""
     notes: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     """Reasons why a column lacks the values of some seeds."""
 
@@ -80,5 +82,7 @@ class Comparison:
     setting: Setting
     tasks: dict[str, Task]
     rows: list[Row]
+    delta_metrics: dict[str, bool]
+    """The metric of each task that Delta_MTL compares, as <task>/<metric>, and whether higher is better."""
     common: str = ""
     """Values that all methods share and that are no defaults."""

@@ -1,12 +1,14 @@
-"""A comparison as a terminal table, Markdown and CSV, and what all formats have in common."""
+"""A comparison as a terminal table and CSV, and what all formats have in common."""
 
 import csv
 import io
+import statistics
 from collections.abc import Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
+from src.foundation.text import printable
 from src.reporting.rows import COST, DELTAS, GFLOP, PARAMETERS, Comparison, Row, gain_column
 
 JUDGED = {
@@ -17,8 +19,8 @@ JUDGED = {
 
 
 def primary_columns(comparison: Comparison) -> list[str]:
-    """List the columns of the short table: primary metric per task, then Delta_MTL."""
-    return [*(f"{name}/{task.primary_metric}" for name, task in comparison.tasks.items()), DELTAS[0]]
+    """List the columns of the short table: the metric of each task that Delta_MTL compares, then Delta_MTL."""
+    return [*comparison.delta_metrics, DELTAS[0]]
 
 
 def summary_columns(comparison: Comparison) -> list[str]:
@@ -34,6 +36,8 @@ def metric_columns(comparison: Comparison) -> list[str]:
 def higher_is_better(comparison: Comparison, column: str) -> bool | None:
     """Return whether higher values of a column are better; None for cost, which is no result."""
     task, _, key = column.partition("/")
+    if column in comparison.delta_metrics:
+        return comparison.delta_metrics[column]
     if task in comparison.tasks:
         return comparison.tasks[task].higher_is_better[key]
     if column in map(gain_column, comparison.tasks):
@@ -48,20 +52,20 @@ def caption(comparison: Comparison) -> str:
     return (
         f"{setting.dataset}; {setting.network}, {setting.epochs} epochs, {setting.training}; {common}"
         f"protocol {setting.protocol}: {JUDGED[setting.protocol]}; mean and sample standard deviation over seeds. "
-        "Delta_MTL: mean relative gain of the primary metrics over the teachers that a student used, or over those of "
-        "the same training settings and seed; higher is better."
+        f"Delta_MTL: mean relative gain of {_compared(comparison)} over the teachers that a student used, or over "
+        "those of the same training settings and seed; higher is better."
     )
+
+
+def _compared(comparison: Comparison) -> str:
+    """Name the metrics that Delta_MTL compares, where they are not the primary ones."""
+    primary = [f"{name}/{task.primary_metric}" for name, task in comparison.tasks.items()]
+    return "the primary metrics" if list(comparison.delta_metrics) == primary else ", ".join(comparison.delta_metrics)
 
 
 def explanations(comparison: Comparison, columns: Sequence[str] = ()) -> list[str]:
     """List why values lack, of the given columns or of all."""
     return [line for row in comparison.rows for line in row.explanations(columns)]
-
-
-def left_out_lines(left_out: Sequence[str]) -> str:
-    """Write as Markdown which runs were left out, and why; nothing where all were compared."""
-    lines = [f"- {' '.join(line.split())}" for line in left_out]
-    return "\n".join(["Left out:", "", *lines]) + "\n" if lines else ""
 
 
 def footnote() -> str:
@@ -108,28 +112,19 @@ def titles(comparison: Comparison, columns: Sequence[str]) -> list[str]:
 def rich_table(comparison: Comparison) -> Table:
     """Draw the short table for a terminal."""
     columns = primary_columns(comparison)
-    table = Table(caption=escape(caption(comparison)), caption_justify="left")
+    table = Table(caption=_in_terminal(caption(comparison)), caption_justify="left")
     table.add_column("method", overflow="fold")
     for column in ["seeds", *titles(comparison, columns)]:
-        table.add_column(column, justify="right")
+        table.add_column(_in_terminal(column), justify="right")
     for row in comparison.rows:
-        table.add_row(escape(row.method), seeds(row), *(_cell(row, column) for column in columns))
+        table.add_row(_in_terminal(row.method), seeds(row), *(cell(row, column) for column in columns))
     if why := explanations(comparison, columns):
-        table.caption = escape("\n".join([caption(comparison), *why]))
+        table.caption = "\n".join(map(_in_terminal, [caption(comparison), *why]))
     return table
 
 
-def markdown(comparison: Comparison) -> str:
-    """Write the full table as Markdown under its caption."""
-    columns = list(dict.fromkeys([*primary_columns(comparison), *metric_columns(comparison), *DELTAS, *COST]))
-    head = ["method", "seeds", *titles(comparison, columns)]
-    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    for row in comparison.rows:
-        method = row.method.replace("|", "\\|")
-        lines.append(f"| {' | '.join([method, seeds(row), *(_cell(row, c) for c in columns)])} |")
-    why = "".join(f"\n- {line}" for line in explanations(comparison))
-    reasons = f'\nWhat "-" stands for, and what a mean lacks:\n{why}\n' if why else ""
-    return f"{caption(comparison)} {footnote()}\n\n" + "\n".join(lines) + "\n" + reasons
+def _in_terminal(text: str) -> str:
+    return escape(printable(text))
 
 
 def as_csv(comparisons: list[Comparison]) -> str:
@@ -142,12 +137,20 @@ def as_csv(comparisons: list[Comparison]) -> str:
         setting = comparison.setting
         where = [setting.dataset, setting.network, setting.epochs, setting.training, setting.protocol]
         for row in comparison.rows:
-            for key, values in row.values.items():
-                spread = row.spread(key)
-                writer.writerow([*where, row.method, key, row.mean(key), "" if spread is None else spread, len(values)])
+            for key, values in [*row.values.items(), *row.classes.items()]:
+                spread = statistics.stdev(values) if len(values) > 1 else ""
+                cells = [*where, row.method, key, statistics.fmean(values), spread, len(values)]
+                writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in cells])
     return text.getvalue()
 
 
-def _cell(row: Row, column: str) -> str:
+def _no_formula(text: str) -> str:
+    """Return text in one line, of which no spreadsheet makes a formula."""
+    line = printable(text)
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
+
+
+def cell(row: Row, column: str) -> str:
+    """Write a cell as text."""
     found = figures(row, column)
     return " ± ".join(filter(None, found)) if found else "-"

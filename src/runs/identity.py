@@ -15,7 +15,8 @@ METHOD = ("distillation", "adaptor", "distance", "loss_weights", "teacher")
 """Groups by which the methods of one setting differ."""
 NOT_DECISIVE = (
     "stage", "task", "tasks", "dataset", "trainer", "teacher",  # enter in another form
-    "paths", "logger", "pictures", "probe", "resume", "reuse", "objective", "names", "label", "extensions",
+    "paths", "logger", "pictures", "probe", "resume", "reuse", "objective", "delta_metrics", "names", "label",
+    "extensions",
     "teacher_cache", "channels_last", "compile", "compile_backend", "compile_mode",  # the same up to rounding
 )  # fmt: skip
 OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural")

@@ -1,4 +1,4 @@
-"""run.json and metrics.json: a run's configuration, its conditions and its results."""
+"""run.json, metrics.json and classes.json: a run's configuration, its conditions and its results."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from src.foundation.validation import validated
 from src.runs.canonical import Configuration, canonical
 from src.runs.former_names import by_present_names, present_task
 from src.runs.identity import decisive, run_digest
-from src.runs.shape import RecordShape, ResultsShape
+from src.runs.shape import ClassesShape, RecordShape, ResultsShape
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,17 @@ class Run:
         if kept := self.record.get("configuration"):
             return canonical(kept)
         return _earlier_configuration(self.path, self.record)
+
+    @cached_property
+    def class_results(self) -> Mapping[str, float | None]:
+        """Scores of single classes under the protocol, as <task>/<score>/<class>; none of a run of an earlier version.
+
+        Raises:
+            UserError: classes.json is not what a run writes.
+        """
+        path = self.path / "classes.json"
+        found: Mapping[str, float | None] = _read_shape(path, ClassesShape)["classes"] if path.exists() else {}
+        return found
 
     @cached_property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""The declared shape of run.json and metrics.json, against which they are checked when they are read."""
+"""The declared shape of run.json, metrics.json and classes.json, against which they are checked when they are read."""
 
 from typing import Annotated, Any, Literal
 
@@ -68,3 +68,10 @@ class ResultsShape(BaseModel):
 
     model_config = LIBERAL
     metrics: dict[str, float | None]
+
+
+class ClassesShape(BaseModel):
+    """classes.json; a score of a class without pixels is null."""
+
+    model_config = LIBERAL
+    classes: dict[str, float | None]

@@ -1,6 +1,8 @@
 """The interface of a dense prediction task."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from torch import Tensor
@@ -8,6 +10,7 @@ from torchmetrics import MetricCollection
 
 from src.foundation.registry import Registry
 from src.modalities.base import Modality
+from src.visual.legends import Legend
 
 TASKS = Registry("task", "src.tasks")
 """Classes of tasks."""
@@ -74,6 +77,14 @@ class Task(ABC):
     @abstractmethod
     def colorize(self, value: np.ndarray) -> np.ndarray:
         """Draw one map as uint8 (H, W, 3), invalid pixels black."""
+
+    def drawn_like(self, maps: Sequence[np.ndarray]) -> Self:
+        """Return the task as it draws several ``maps``, the truth first, so that they compare; by default itself."""
+        return self
+
+    def legend(self, maps: Sequence[np.ndarray]) -> Legend | None:
+        """Explain the colours in which ``colorize`` draws ``maps``; by default it does not."""
+        return None
 
     @abstractmethod
     def error(self, prediction: Tensor, target: Tensor) -> np.ndarray:

@@ -1,7 +1,8 @@
 """What tasks by kind share: all that follows from the modality of their labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar
+from copy import copy
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -13,8 +14,10 @@ from src.foundation.validation import unknown_name
 from src.metrics.chosen import ChosenMetrics
 from src.modalities.base import Modality
 from src.modalities.drawing import colorize
+from src.modalities.legend import legend, with_range_of
 from src.modalities.targets import flipped, invalid_value, is_labelled, rescaled, target_of
 from src.tasks.base import Task
+from src.visual.legends import Legend
 
 ModalityOption = Annotated[
     Modality | str | None,
@@ -104,3 +107,13 @@ class MapTask(Task):
     def colorize(self, value: np.ndarray) -> np.ndarray:
         """Draw one map as uint8 (H, W, 3), black where it is not valid."""
         return colorize(self.modality, value)
+
+    def drawn_like(self, maps: Sequence[np.ndarray]) -> Self:
+        """Return the task with the range of colours of the first map that has values, where it has none of its own."""
+        drawn = copy(self)
+        drawn.modality = with_range_of(self.modality, maps)
+        return drawn
+
+    def legend(self, maps: Sequence[np.ndarray]) -> Legend:
+        """List the classes in ``maps``, or the ends of their range, or directions."""
+        return legend(self.modality, maps)

@@ -171,13 +171,13 @@ class DenseModule(pl.LightningModule):
     def _update(self, metrics: nn.ModuleDict, batch: Batch) -> None:
         self._begin_step()
         predictions = self(batch["image"])
-        for name, metric in _collections(metrics):
+        for name, metric in collections(metrics):
             metric.update(predictions[name].float(), batch[name])
 
     def _log_metrics(self, metrics: nn.ModuleDict, prefix: str) -> None:
         """Log all metrics under ``prefix`` and reset them; for validation also the score."""
         primary_metrics: dict[str, Tensor] = {}
-        for name, metric in _collections(metrics):
+        for name, metric in collections(metrics):
             values = {key: value.float() for key, value in metric.compute().items()}
             self.log_dict({f"{prefix}/{name}/{key}": value for key, value in values.items()})
             primary_metrics[name] = values[self.tasks[name].primary_metric]
@@ -186,7 +186,8 @@ class DenseModule(pl.LightningModule):
             self.log("val/score", self._score(primary_metrics))
 
 
-def _collections(metrics: nn.ModuleDict) -> Iterator[tuple[str, MetricCollection]]:
+def collections(metrics: nn.ModuleDict) -> Iterator[tuple[str, MetricCollection]]:
+    """Yield each task's metrics by its name."""
     for name, metric in metrics.items():
         assert isinstance(metric, MetricCollection)
         yield name, metric

@@ -7,6 +7,9 @@ import pytorch_lightning as pl
 from src.foundation.errors import UserError
 from src.training.history import read_history
 
+MEAN_EPOCHS = 10
+"""Epochs over which protocol mean10 averages."""
+
 
 def evaluate_by_protocol(
     trainer: pl.Trainer,
@@ -44,7 +47,7 @@ def evaluate_by_protocol(
     }
 
 
-def _mean_of_last(folder: Path, epochs: int = 10) -> dict[str, float]:
+def _mean_of_last(folder: Path, epochs: int = MEAN_EPOCHS) -> dict[str, float]:
     """Average the metrics of the last ``epochs`` epochs that were validated."""
     rows = read_history(folder / "metrics.csv")[-epochs:]
     keys = dict.fromkeys(key for row in rows for key in row if key.startswith("val/") and key != "val/score")

@@ -11,6 +11,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from rich.console import Console
 
 from src.foundation.errors import UserError
+from src.training.callbacks.class_results import ClassResults
 from src.training.callbacks.feature_probe import FeatureProbe
 from src.training.callbacks.history import History
 from src.training.callbacks.panels import Panels
@@ -38,13 +39,14 @@ class Watching:
 
 
 def build_callbacks(folder: Path, protocol: str, watching: Watching) -> list[Callback]:
-    """Build the callbacks that write history, pictures and checkpoints to ``folder``, and a terminal's progress bar."""
+    """Build the callbacks that write history, scores, pictures and checkpoints to ``folder``, and a progress bar."""
     in_terminal = Console().is_terminal
     # before the history, which writes the values that the probe logs
     probes = [FeatureProbe(folder, watching.probe_every, watching.probe_images)] if watching.probe_every else []
     callbacks: list[Callback] = [
         *probes,
         History(folder / "metrics.csv", print_lines=not in_terminal),
+        ClassResults(folder / "classes.json", protocol),
         Panels(folder / "pictures", every=watching.pictures_every, count=watching.pictures),
         _checkpoint(folder, filename="last"),
     ]

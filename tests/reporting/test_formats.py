@@ -13,9 +13,10 @@ from rich.console import Console
 
 from src.reporting.curves import curves
 from src.reporting.latex import latex
+from src.reporting.markdown import markdown
 from src.reporting.page import page
 from src.reporting.pictures import side_by_side
-from src.reporting.tables import as_csv, best, caption, markdown, rich_table
+from src.reporting.tables import as_csv, best, caption, rich_table
 from tests.reporting.written_runs import (
     SINGLE,
     one,

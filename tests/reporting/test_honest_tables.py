@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from src.reporting.collect import compare, usable
-from src.reporting.tables import explanations, markdown
+from src.reporting.markdown import markdown
+from src.reporting.tables import explanations
 from src.runs.record import find_runs, search
 from tests.conftest import Workspace
 from tests.reporting.written_runs import SINGLE, one, student, tables, write_run, write_teachers
@@ -31,7 +32,7 @@ METHODS: list[dict[str, Any]] = [
     {"distillation": {"adaptor_optimiser": {"lr": 0.01}}},
     {"adaptor": {"_target_": "mlp", "hidden": 3}},
     {"loss_weights": {"_target_": "fixed", "weights": {"depth": 2}}},
-    {"tasks": {"depth": {"unit": "m", "loss": "l2"}}},
+    {"tasks": {"depth": {"loss": "l2"}}},
 ]
 DISTILLED = {"distillation": "matched"}
 OFFLINE = {"distillation": {"_target_": "offline"}}

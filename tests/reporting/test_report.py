@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from src.reporting.cost import gflop
-from src.reporting.tables import as_csv, markdown
+from src.reporting.markdown import markdown
+from src.reporting.tables import as_csv
 from tests.conftest import Workspace
 from tests.reporting.written_runs import SINGLE, TASKS, one, student, tables, write_run, write_teachers
 

@@ -10,15 +10,34 @@ import numpy as np
 from PIL import Image
 
 from src.foundation.files import write_json
+from src.modalities.base import Modality
+from src.modalities.known import NORMAL, depth, labels
 from src.reporting.collect import compare, usable
 from src.reporting.rows import Comparison
 from src.runs.record import find_runs
 
+CLASSES = ("bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv",
+           "wall", "window")  # fmt: skip
+OF_DEPTH = ["absolute_error", "relative_error", "rmse", "delta_1"]
+
+
+def task(kind: str, modality: Modality, metrics: list[str] | None = None) -> dict[str, Any]:
+    """Configure a task as runs record it."""
+    return {"_target_": kind, "name": modality.name, "modality": modality.plain(), "metrics": metrics}
+
+
 TASKS: dict[str, dict[str, Any]] = {
+    "semantic": task("classes", labels("label13", CLASSES), ["miou", "pixel_accuracy", "miou_per_image"])
+    | {"name": "semantic"},
+    "depth": task("scalar", depth("m"), OF_DEPTH),
+    "normal": task("vector", NORMAL),
+}
+FORMER_TASKS: dict[str, dict[str, Any]] = {
     "semantic": {"_target_": "semantic", "classes": 13},
     "depth": {"_target_": "depth", "unit": "m"},
     "normal": {"_target_": "normal"},
 }
+"""The same as earlier versions recorded them."""
 SINGLE = {
     "semantic": {"miou": 0.4054, "miou_per_image": 0.3, "pixel_accuracy": 0.6},
     "depth": {"absolute_error": 0.6276, "relative_error": 0.25, "rmse": 0.9, "delta_1": 0.6},
@@ -59,7 +78,7 @@ def write_run(
     """Write a whole run; ``configuration`` changes what it was trained by, ``about`` its record."""
     stage = about.get("stage", "student")
     names = NAMES | about.pop("names", {})
-    tasks = about.pop("task_configs", TASKS if stage == "student" else {about.get("task"): TASKS[about["task"]]})
+    tasks = about.pop("task_configs", None) or (TASKS if stage == "student" else {about["task"]: TASKS[about["task"]]})
     method = {"distillation": {"_target_": names["distillation"]}, "loss_weights": {"_target_": names["loss_weights"]}}
     if names["distillation"] not in ("none", "output"):
         method |= {group: {"_target_": names[group]} for group in ("adaptor", "distance")}
@@ -88,6 +107,11 @@ def write_run(
     write_json(root / name / "run.json", record | about)
     write_json(root / name / "metrics.json", {"metrics": dict(results)})
     return root / name
+
+
+def write_classes(run: Path, scores: Mapping[str, float | None]) -> None:
+    """Write classes.json; keys are <task>/<score>/<class>."""
+    write_json(run / "classes.json", {"split": "test", "classes": dict(scores)})
 
 
 def write_teachers(root: Path, seed: int = 0, name: str = "teacher", **about: Any) -> dict[str, str]:

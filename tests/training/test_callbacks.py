@@ -8,7 +8,7 @@ from PIL import Image
 
 from src.tasks.panels import draw_panel
 from src.training.callbacks.progress import losses_by_kind
-from src.visual.panels import MARGIN
+from src.visual.panels import CAPTION, MARGIN
 from tests.conftest import Workspace
 from tests.tasks.usual import Depth, Normal, Semantic
 
@@ -27,8 +27,9 @@ def perfect() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
 
 
 def cell(panel: Image.Image, row: int, column: int) -> np.ndarray:
-    """Cut the middle out of a cell of a panel of 3 rows and 4 columns, away from captions and margins."""
-    width, height = (panel.width - MARGIN) // 4, (panel.height - MARGIN) // 3
+    """Cut the middle out of a cell of a panel of 4 columns, away from captions and margins."""
+    width = (panel.width - MARGIN) // 4
+    height = (width - MARGIN) * 2 // 3 + CAPTION + MARGIN
     pixels = np.asarray(panel).astype(int)
     top, left = MARGIN + row * height + 40, MARGIN + column * width + 20
     return pixels[top : top + height - 70, left : left + width - 50]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from src.app.configuration.kinds import Count, ImageSize, NotNegative, Section
+from src.app.configuration.kinds import Count, DeltaMetrics, ImageSize, NotNegative, Section
 from src.app.configuration.train import DatasetToPrepare
 
 Run = Annotated[str | None, Field(description="a run directory, or a weights.pt")]
@@ -69,6 +69,7 @@ class ReportConfig(Section):
     runs: Annotated[str | list[str], Field(description="folders that are searched for finished runs")]
     out: Annotated[str, Field(description="folder that is written to")]
     only: Annotated[str | None, Field(description="only runs of this dataset, such as rooms")]
+    delta_metrics: DeltaMetrics = None
     pictures: Annotated[NotNegative, Field(description="test images per setting whose panels the page shows")]
     extensions: Extensions
 

@@ -36,3 +36,8 @@ Part = dict[str, Any]
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 ImageSize = Annotated[tuple[Count, Count], Field(description="[height, width] in pixels")]
+DeltaMetrics = Annotated[
+    list[str] | dict[str, str] | None,
+    Field(description="metrics that Delta_MTL compares, one a task, as a list of TASK/METRIC or a mapping from task to "
+          "metric; null: each task's primary one"),
+]  # fmt: skip

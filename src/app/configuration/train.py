@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from src.app.configuration.kinds import Count, ImageSize, NotNegative, OpenMap, Part, PartOf, Section
+from src.app.configuration.kinds import Count, DeltaMetrics, ImageSize, NotNegative, OpenMap, Part, PartOf, Section
 from src.app.configuration.trainer import Trainer
 
 
@@ -163,6 +163,7 @@ class TrainConfig(Section):
         Field(description="what a sweeper optimises: val/score, a metric of metrics.json such as semantic/miou, or "
               "delta_mtl against the run's teachers"),
     ] = None  # fmt: skip
+    delta_metrics: DeltaMetrics = None
     extensions: Annotated[list[str], Field(description="modules of your own that register parts")]
     pictures: Pictures
     probe: Probe
