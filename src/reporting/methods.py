@@ -40,7 +40,8 @@ def setting_of_run(run: Run) -> Setting:
     """Describe the setting of a run."""
     record, configuration = run.record, setting_of(run.configuration)
     dataset, changed = record["dataset"], record.get("changed") or {}
-    name = f"{dataset['name']} {dataset['size'][0]}x{dataset['size'][1]}, {dataset['classes']} classes"
+    classes = f", {dataset['classes']} classes" if dataset.get("classes") else ""
+    name = f"{dataset['name']} {dataset['size'][0]}x{dataset['size'][1]}{classes}"
     supervision = SUPERVISION[record.get("supervision", "full")]
     return Setting(
         f"{name}, {record['train_images']} training images{supervision}",

@@ -111,4 +111,7 @@ def dataset_identity(dataset: Mapping[str, Any], manifest: Manifest) -> dict[str
     """
     sums = {name: file.crc32 for name, file in sorted(manifest.splits["train"].arrays.items())}
     content = f"{zlib.crc32(repr(sums).encode()):08x}"
-    return {key: dataset.get(key) for key in ("name", "size", "classes", "label")} | {"content": content}
+    label, classes = dataset.get("label"), dataset.get("classes")
+    # earlier versions knew label sets by their number of classes, and such a set needs no other name
+    told = {} if label == f"label{classes}" else {"label": label}
+    return {key: dataset.get(key) for key in ("name", "size", "classes")} | told | {"content": content}

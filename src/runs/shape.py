@@ -16,7 +16,8 @@ class DatasetShape(BaseModel):
     model_config = LIBERAL
     name: str
     size: Annotated[list[Side], Field(min_length=2, max_length=2)]
-    classes: Count
+    classes: Count | None = None
+    label: str | None = None
     content: str | None = None
 
 

@@ -157,7 +157,7 @@ def _check_kind(name: str, path: Path, tasks: Mapping[str, Any], own: Any, datas
     if name not in tasks:
         raise UserError(f"teacher.{name}={path} is not a teacher of {name}", f"it solves {', '.join(tasks)}")
     for key in ("name", "classes", "label"):
-        if key in own and own[key] != dataset.get(key):
+        if own.get(key) != dataset.get(key):
             raise UserError(f"teacher.{name}={path} does not fit", f"{key} is {own.get(key)}, not {dataset[key]}")
 
 
