@@ -16,6 +16,7 @@ FORMAT = 2
 READABLE = (1, FORMAT)
 """Format 1 knew images, label sets, depth and normals only."""
 MANIFEST = "manifest.json"
+CONTACT_SHEET = "contact_sheet.png"
 
 
 @dataclass(frozen=True)

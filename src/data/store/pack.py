@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from io import BytesIO
@@ -16,9 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from src.data.files.opening import reachable
 from src.data.sources.base import Source
 from src.data.store.lock import only_writer
-from src.data.store.manifest import FORMAT, ArrayFile, Manifest, Split, prepare_command
+from src.data.store.manifest import CONTACT_SHEET, FORMAT, MANIFEST, ArrayFile, Manifest, Split, prepare_command
 from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter
 from src.foundation.errors import UserError
@@ -27,6 +28,7 @@ from src.modalities.storing import encode
 FRAMES_PER_WORKER = 32  # with fewer, a worker takes longer to start than to work
 Frame = dict[str, np.ndarray]
 Job = tuple[str, int]
+Check = Callable[[StoreWriter], None]
 
 
 def pack_if_missing(source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str) -> PackedStore:
@@ -38,7 +40,9 @@ def pack_if_missing(source: Source, root: Path, size: tuple[int, int], workers: 
     return PackedStore.open(root)
 
 
-def pack(source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str) -> PackedStore:
+def pack(
+    source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str, check: Check | None = None
+) -> PackedStore:
     """Read every frame of ``source`` at ``size`` (H, W) into a store at ``root``, replacing one that is there.
 
     An unfinished store of the same settings is continued. Memory does not grow with the number of frames.
@@ -49,18 +53,22 @@ def pack(source: Source, root: Path, size: tuple[int, int], workers: int, datase
         size: height and width.
         workers: most processes that read; up to 1 reads in this process, as does any number for few frames.
         dataset: the dataset's name, for the manifest and for error messages.
+        check: looks at what is written before it becomes the store, and raises UserError where that must not be.
 
     Raises:
         UserError: a frame cannot be read or is not what it should be, another process prepares the same store,
             the disk is full, or a worker died. What has been written is kept, to be continued.
     """
     root = Path(root)
+    _require_replaceable(root)
     with only_writer(root):
-        _pack(source, root, size, workers, dataset)
+        _pack(source, root, size, workers, dataset, check)
     return PackedStore.open(root)
 
 
-def _pack(source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str) -> None:
+def _pack(
+    source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str, check: Check | None = None
+) -> None:
     """Read and write every frame; the caller holds the right to write."""
     console = Console(stderr=True)
     with StoreWriter(root, plan(source, size, dataset)) as writer:
@@ -73,6 +81,8 @@ def _pack(source: Source, root: Path, size: tuple[int, int], workers: int, datas
                 for (split, index), frame in read_all(source, jobs, size, workers):
                     writer.write(split, index, frame)
                     progress.advance(task)
+            if check is not None:
+                check(writer)
             writer.finish()
         except BrokenProcessPool as error:
             why = "memory may have run out; finished frames are kept"
@@ -82,6 +92,23 @@ def _pack(source: Source, root: Path, size: tuple[int, int], workers: int, datas
             raise UserError(
                 f"{root} cannot be written", str(error), "free disk space, or choose paths.data="
             ) from error
+
+
+def _require_replaceable(root: Path) -> None:
+    """Raise UserError where something that is no store would be replaced, and so be lost."""
+    own = {MANIFEST, CONTACT_SHEET}
+
+    def of_store(path: Path) -> bool:
+        return path.name in own or (path.is_dir() and all(inner.suffix == ".npy" for inner in path.iterdir()))
+
+    if root.is_dir() and all(of_store(path) for path in root.iterdir()):
+        return
+    if reachable(root):
+        raise UserError(
+            f"{root} is no packed store",
+            "it would be replaced, and what is in it lost" if root.is_dir() else "it is a file",
+            "choose another place: dataset.root=FOLDER or paths.data=FOLDER",
+        )
 
 
 def plan(source: Source, size: tuple[int, int], dataset: str) -> Manifest:
