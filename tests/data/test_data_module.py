@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from src.tasks.depth import Depth
+from src.tasks.normal import Normal
+from src.tasks.semantic import Semantic
 
 from src.data.loading.module import DenseDataModule
 from src.data.loading.pixels import denormalise, normalise, normalise_unit_range, to_unit_range
@@ -13,9 +16,6 @@ from src.data.loading.sampler import EpochSampler
 from src.data.loading.split import PackedSplit, hold_out
 from src.data.store.reader import PackedStore
 from src.foundation.errors import UserError
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
 
 TASKS = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}
 

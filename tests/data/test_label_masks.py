@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+from src.data.labels.base import LabelSet
+from src.tasks.depth import Depth
+from src.tasks.normal import Normal
+from src.tasks.semantic import Semantic
 from torch import Tensor
 
-from src.data.labels.base import LabelSet
 from src.data.loading.label_masks import LabelMasks, draw_labels
 from src.data.loading.module import DenseDataModule
 from src.data.loading.pixels import denormalise
@@ -18,9 +21,6 @@ from src.data.store.reader import PackedStore
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.base import Task
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
 from src.visual.palette import spread_colours
 
 TASKS: dict[str, Task] = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from src.data.labels.base import LabelSet
+
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, RAW_NAMES, forty_to_thirteen, raw_to_forty
 from src.data.labels.nyuv2_split import official_split
 from src.visual.palette import spread_colours

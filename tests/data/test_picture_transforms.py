@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from src.tasks.depth import Depth
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
@@ -16,7 +17,6 @@ from src.data.transforms.resized_crop import ResizedCrop
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.base import Task
-from src.tasks.depth import Depth
 
 COUNT = 64
 

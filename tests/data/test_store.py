@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from src.data.labels.base import LabelSet
+
 from src.data.store.lock import only_writer
 from src.data.store.pack import pack, pack_if_missing, plan, read_all
 from src.data.store.reader import PackedStore

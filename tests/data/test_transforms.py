@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from src.tasks.depth import Depth
+from src.tasks.normal import Normal
+from src.tasks.semantic import Semantic
 from torch import Tensor
 
 from src.data.transforms.base import TRANSFORMS, Batch
@@ -11,9 +14,6 @@ from src.data.transforms.chain import Chain
 from src.data.transforms.scale_flip import ScaleFlip
 from src.foundation.errors import UserError
 from src.tasks.base import Task
-from src.tasks.depth import Depth
-from src.tasks.normal import Normal
-from src.tasks.semantic import Semantic
 
 TASKS = {"semantic": Semantic(13), "depth": Depth(), "normal": Normal()}
 

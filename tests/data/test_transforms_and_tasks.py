@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from src.tasks.depth import Depth
 from torch import Tensor
 
 from src.app.conf import option, options
@@ -9,7 +10,6 @@ from src.contracts.parts import find_parts
 from src.contracts.samples import draw_batch
 from src.data.transforms.base import TRANSFORMS, Batch, Transform
 from src.tasks.base import TASKS, Task
-from src.tasks.depth import Depth
 
 SEEDS = 6
 GEOMETRIC = {"flip", "scale_flip", "resized_crop"}
