@@ -39,7 +39,7 @@ def read_npy(path: Path, name: str = "") -> np.ndarray:
         raise UserError(f"{name} holds {what}", f"its type is {array.dtype}", f"write real numbers, {AGAIN}")
     if not array.size:
         raise UserError(f"{name} is empty", f"its shape is {array.shape}", f"replace the file, {AGAIN}")
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def _check_header(stream: IO[bytes], name: str) -> None:

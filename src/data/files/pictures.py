@@ -11,7 +11,7 @@ from src.data.files.opening import AGAIN, require_regular, unreadable
 from src.foundation.errors import UserError
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-FORMATS = ("PNG", "WEBP", "JPEG", "MPO", "BMP", "TIFF", "GIF", "PPM")
+FORMATS = ("PNG", "WEBP", "JPEG", "BMP", "TIFF", "GIF", "PPM")
 """What is decoded whatever the file's name; Pillow would start Ghostscript for others."""
 SIXTEEN_BITS = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 """Modes whose values Pillow cuts to 255 when it makes them RGB."""

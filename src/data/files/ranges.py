@@ -8,6 +8,7 @@ from src.foundation.errors import UserError
 SLACK = 0.01
 """By how much interpolation may leave the range of pictures."""
 ROUNDING = 1e-3
+MOST = 2**31
 
 
 def image_of_unit_floats(value: np.ndarray, name: str) -> np.ndarray:
@@ -26,6 +27,9 @@ def whole_classes(value: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(value).all():
         why = "a class is a number; -1 stands for pixels that are ignored"
         raise UserError(f"{name} holds NaN or infinite labels", why, f"write -1 there, {AGAIN}")
+    if np.abs(value).max() > MOST:
+        why = f"it reaches {np.abs(value).max():g}"
+        raise UserError(f"{name} holds no classes", why, f"check that it is a label map, {AGAIN}")
     whole = np.rint(value)
     if np.abs(value - whole).max() > ROUNDING:
         worst = value.ravel()[np.abs(value - whole).argmax()]

@@ -46,11 +46,12 @@ def open_nyuv2(
         raise UserError(f"there is no {root}", _looked_for(), f"{COMMAND}PATH")
     root = in_wrapping_folder(root, (OFFICIAL, "train", "val"))
     official = root if root.suffix == ".mat" else root / OFFICIAL
-    pictures = not official.is_file() and (root / "train/image").is_dir() and not (root / "val/image").is_dir()
+    official_there = (root.is_dir() or official == root) and reachable(official)
+    pictures = not official_there and (root / "train/image").is_dir() and not (root / "val/image").is_dir()
     if depth_scale is not None and not pictures:
         what = "depth_scale is for a folder of pictures"
         raise UserError(what, f"{root} is not one", "leave dataset.source.depth_scale out")
-    if official.is_file():
+    if official_there:
         return OfficialNyuv2(official)
     if pictures:
         return PicturesNyuv2(root, depth_scale)

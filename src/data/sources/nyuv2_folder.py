@@ -77,7 +77,8 @@ class PicturesNyuv2:
                 "write depth as grey PNG and set the scale: dataset.source.depth_scale=1000",
             )
         scale = self.depth_scale or DEPTH_SCALES[mode]
-        return value.astype(np.float32) / np.float32(scale), 1 / scale
+        with np.errstate(over="ignore"):  # what is not finite is told later
+            return value.astype(np.float32) / np.float32(scale), 1 / scale
 
     def _list(self, folder: Path) -> dict[str, dict[str, Path]]:
         """Map each modality's picture names in ``folder`` to paths; raises UserError where a modality lacks one."""
@@ -111,6 +112,13 @@ def _thirteen_of(label40: np.ndarray) -> np.ndarray:
 
 
 def _normals(path: Path) -> np.ndarray:
-    value = read_rgb(path).astype(np.float32) / 127.5 - 1
+    stored, mode = read_picture(path)
+    if stored.ndim != 3 or stored.shape[2] < 3:
+        raise UserError(
+            f"{path} is no normal map",
+            f"it has pixels of kind {mode}; normals are RGB, x, y and z as (n + 1) * 127.5",
+            "write them so, or take the folder of normals away: they are fitted to depth then",
+        )
+    value = stored[..., :3].astype(np.float32) / 127.5 - 1
     # every stored direction is longer than this; middle grey stands for none
     return np.where(np.linalg.norm(value, axis=-1, keepdims=True) > 0.3, value, 0)

@@ -88,8 +88,8 @@ class OfficialNyuv2:
             found = arrays[name]
             if found.ndim != axes or found.dtype != np.dtype(kind):
                 raise self._broken(f"{name} is {found.dtype} {found.shape}, not {np.dtype(kind)} with {axes} axes")
-        count, _, *size = arrays["images"].shape
-        if any(found.shape != (count, *size) for name, found in arrays.items() if name != "images"):
+        count, channels, *size = arrays["images"].shape
+        if channels != 3 or any(found.shape != (count, *size) for name, found in arrays.items() if name != "images"):
             shapes = ", ".join(f"{name} {found.shape}" for name, found in arrays.items())
             raise self._broken(f"its arrays do not belong together: {shapes}")
         wrong = [name for number, name in RAW_NAMES.items() if names[number - 1 : number] != [name]]

@@ -71,11 +71,12 @@ def _pack(
 ) -> None:
     """Read and write every frame; the caller holds the right to write."""
     console = Console(stderr=True)
-    with StoreWriter(root, plan(source, size, dataset)) as writer:
-        if writer.note:
-            console.print(writer.note, highlight=False)
-        jobs = [(split, index) for split in source.splits for index in writer.pending(split)]
-        try:
+    asked = plan(source, size, dataset)
+    try:
+        with StoreWriter(root, asked) as writer:
+            if writer.note:
+                console.print(writer.note, highlight=False)
+            jobs = [(split, index) for split in source.splits for index in writer.pending(split)]
             with _progress(console) as progress:
                 task = progress.add_task(f"{dataset} {size[0]}x{size[1]}", total=len(jobs))
                 for (split, index), frame in read_all(source, jobs, size, workers):
@@ -84,14 +85,12 @@ def _pack(
             if check is not None:
                 check(writer)
             writer.finish()
-        except BrokenProcessPool as error:
-            why = "memory may have run out; finished frames are kept"
-            mend = prepare_command(root, dataset, size, "workers=1")
-            raise UserError("a process that reads frames died", why, mend) from error
-        except OSError as error:
-            raise UserError(
-                f"{root} cannot be written", str(error), "free disk space, or choose paths.data="
-            ) from error
+    except BrokenProcessPool as error:
+        why = "memory may have run out; finished frames are kept"
+        mend = prepare_command(root, dataset, size, "workers=1")
+        raise UserError("a process that reads frames died", why, mend) from error
+    except OSError as error:
+        raise UserError(f"{root} cannot be written", str(error), "free disk space, or choose paths.data=") from error
 
 
 def _require_replaceable(root: Path) -> None:
