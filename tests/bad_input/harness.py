@@ -51,11 +51,17 @@ def write_valid(form: str, folder: Path) -> None:
             (cityscapes.write_zip if form == "zips" else cityscapes.write_folder)(folder, package)
 
 
+def dataset_of(form: str) -> tuple[str, tuple[int, int]]:
+    """Return the dataset of a form, and the size at which its tiny data are."""
+    name = "nyuv2" if form in ("pictures", "mat", "mtan") else "cityscapes"
+    return name, SIZES[name]
+
+
 def try_to_prepare(case: Case, source: Path, root: Path) -> str:
     """Prepare a source as the command does; returns what it printed."""
-    name = "nyuv2" if case.form in ("pictures", "mat", "mtan") else "cityscapes"
+    name, size = dataset_of(case.form)
     options = {"_target_": name, "path": str(source), **({"subset": True} if name == "cityscapes" else {})}
-    dataset = SimpleNamespace(name=name, size=SIZES[name], root=str(root), source=options | dict(case.options))
+    dataset = SimpleNamespace(name=name, size=size, root=str(root), source=options | dict(case.options))
     config: Any = SimpleNamespace(dataset=dataset, workers=0, overwrite=False, accept=list(case.accept))
     with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.redirect_stderr(printed):
         prepare(Invocation(config, {}, []))

@@ -12,6 +12,9 @@ from src.foundation.errors import UserError
 from tests.bad_input.harness import SIZES, Case, write_valid
 from tests.bad_input.store_cases import CASES
 
+USUAL = 4
+"""Of so many cases one is tried in the default suite, all of them in the long one."""
+
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,7 +24,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pack(open_nyuv2(str(root / "source")), root / "nyuv2-48x64", SIZES["nyuv2"], 0, "nyuv2").root
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.long] if i % USUAL else [], id=str(case)) for i, case in enumerate(CASES)],
+)
 def test_bad_stores(case: Case, whole: Path, tmp_path: Path) -> None:
     root = shutil.copytree(whole, tmp_path / "nyuv2-48x64")
     PackedStore.open(root)
