@@ -56,6 +56,11 @@ TYPES = [
     ("device", device(DEPTH), (DEPTH, "device")),
     ("folder", folder(IMAGE), (IMAGE, "directory")),
     ("link to itself", link(LABEL, "1.npy"), (LABEL, "links")),
+    (
+        "arrays of another kind",
+        lambda r: [p.rename(p.with_suffix(".pt")) for p in r.glob("val/*/*")],
+        ("val has no files", ".pt", ".npy"),
+    ),
     ("missing", removed(DEPTH), ("lacks 1 files", "depth/1.npy")),
 ]
 SHAPES = [

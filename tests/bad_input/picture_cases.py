@@ -119,8 +119,10 @@ READING = [
     ("depth of another aspect", picture(DEPTH, GREY.resize((64, 40))), ("depth", "frame 0003", "40x64")),
     ("normals of another aspect", picture(NORMAL, NOISE.resize((48, 48))), ("normal", "frame 0003", "48x48")),
     ("a depth missing", removed(DEPTH, FIRST), ("lacks 2 pictures", "depth/0001, depth/0003")),
+    ("pictures of another kind", lambda r: [p.rename(p.with_suffix(".tga")) for p in r.glob("train/*/*")],
+     ("train has no files", ".tga", ".png")),
     ("no test pictures", removed(*(f"test/{name}/{n}.png" for n in ("0002", "0005") for name in
-                                   ("image", "depth", "label13", "label40", "normal"))), ("test split is empty",)),
+                                   ("image", "depth", "label13", "label40", "normal"))), ("test has no files",)),
 ]  # fmt: skip
 
 VALUES = [

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from src.app.configuration.kinds import Count, ImageSize, NotNegative, Section
 from src.app.configuration.train import Dataset
-from src.data.survey.checks import Check
+from src.data.survey.finding import Check
 
 Run = Annotated[str | None, Field(description="a run directory, or a weights.pt")]
 NamedPart = Annotated[str | None, Field(description="what is checked: an option of the group, or a registered name")]

@@ -60,9 +60,20 @@ def in_wrapping_folder(root: Path, has: Sequence[str]) -> Path:
     return root
 
 
+def nothing_in(folder: Path, kinds: Sequence[str], suffixes: Sequence[str]) -> UserError:
+    """Return the error for a split's folder in which none of the folders ``kinds`` holds a file that is looked for."""
+    there = {path.suffix or path.name for kind in kinds for path in visible(folder / kind)}
+    found = f"their files end with {', '.join(sorted(there)[:5])}" if there else f"it holds {told(folder)}"
+    return UserError(
+        f"{folder} has no files that are read",
+        f"looked in {', '.join(kinds)} for files that end with {', '.join(suffixes)}; {found}",
+        "put them there, or convert them",
+    )
+
+
 def told(root: Path) -> str:
     """Name what a folder holds, a few names of it, for messages."""
     if not root.is_dir():
-        return "a file of another kind"
+        return "a file of another kind" if root.exists() else "nothing, for it is not there"
     names = [path.name + ("/" if path.is_dir() else "") for path in visible(root)]
     return (", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "nothing"

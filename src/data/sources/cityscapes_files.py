@@ -115,6 +115,12 @@ def complete(place: Path, files: Mapping[str, Mapping[str, str]], pattern: str) 
     """
     names = sorted(set().union(*files.values()), key=lambda name: (len(name), name) if name.isdigit() else (0, name))
     missing = [pattern.format(kind=kind, id=name) for kind, has in files.items() for name in names if name not in has]
+    if not names:
+        raise UserError(
+            f"{place} has no files of Cityscapes",
+            f"looked for {pattern.format(kind='{' + ','.join(files) + '}', id='*')}",
+            "check that the packages are whole, and that source= names the folder that holds them",
+        )
     if missing:
         raise UserError(
             f"{place} lacks {len(missing)} files of Cityscapes",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.files.listing import files_by_stem, visible
+from src.data.files.listing import files_by_stem, nothing_in, visible
 from src.data.files.pictures import SUFFIXES, read_picture, read_rgb
 from src.data.files.shapes import require_one_aspect
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, forty_to_thirteen
@@ -83,7 +83,9 @@ class PicturesNyuv2:
     def _list(self, folder: Path) -> dict[str, dict[str, Path]]:
         """Map each modality's picture names in ``folder`` to paths; raises UserError where a modality lacks one."""
         found = {modality: files_by_stem(folder / modality, SUFFIXES) for modality in self._folders}
-        names = sorted(set().union(*found.values()))
+        names = sorted(set[str]().union(*found.values()))
+        if not names:
+            raise nothing_in(folder, self._folders, SUFFIXES)
         missing = [f"{modality}/{name}" for modality in self._folders for name in names if name not in found[modality]]
         if missing:
             raise UserError(

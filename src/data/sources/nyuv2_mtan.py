@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from src.data.files.arrays import read_npy
-from src.data.files.listing import files_by_stem
+from src.data.files.listing import files_by_stem, nothing_in
 from src.data.files.ranges import image_of_unit_floats, whole_classes
 from src.data.files.shapes import require_maps, require_one_aspect
 from src.data.labels.nyuv2 import NYUV2_13
@@ -67,6 +67,8 @@ class MtanNyuv2:
         """Map each modality's file numbers in ``folder`` to files; raises UserError where a modality lacks one."""
         found = {modality: files_by_stem(folder / modality, (".npy",)) for modality in MODALITIES}
         names = sorted(set[str]().union(*found.values()), key=_counted)
+        if not names:
+            raise nothing_in(folder, MODALITIES, (".npy",))
         missing = [f"{modality}/{name}.npy" for modality in MODALITIES for name in names if name not in found[modality]]
         if missing:
             raise UserError(

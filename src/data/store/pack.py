@@ -16,10 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from src.data.files.opening import reachable
 from src.data.sources.base import Source
 from src.data.store.lock import only_writer
-from src.data.store.manifest import CONTACT_SHEET, FORMAT, MANIFEST, ArrayFile, Manifest, Split, prepare_command
+from src.data.store.manifest import FORMAT, ArrayFile, Manifest, Split, prepare_command
+from src.data.store.place import require_replaceable
 from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter
 from src.foundation.errors import UserError
@@ -60,7 +60,7 @@ def pack(
             the disk is full, or a worker died. What has been written is kept, to be continued.
     """
     root = Path(root)
-    _require_replaceable(root)
+    require_replaceable(root)
     with only_writer(root):
         _pack(source, root, size, workers, dataset, check)
     return PackedStore.open(root)
@@ -91,23 +91,6 @@ def _pack(
         raise UserError("a process that reads frames died", why, mend) from error
     except OSError as error:
         raise UserError(f"{root} cannot be written", str(error), "free disk space, or choose paths.data=") from error
-
-
-def _require_replaceable(root: Path) -> None:
-    """Raise UserError where something that is no store would be replaced, and so be lost."""
-    own = {MANIFEST, CONTACT_SHEET}
-
-    def of_store(path: Path) -> bool:
-        return path.name in own or (path.is_dir() and all(inner.suffix == ".npy" for inner in path.iterdir()))
-
-    if root.is_dir() and all(of_store(path) for path in root.iterdir()):
-        return
-    if reachable(root):
-        raise UserError(
-            f"{root} is no packed store",
-            "it would be replaced, and what is in it lost" if root.is_dir() else "it is a file",
-            "choose another place: dataset.root=FOLDER or paths.data=FOLDER",
-        )
 
 
 def plan(source: Source, size: tuple[int, int], dataset: str) -> Manifest:

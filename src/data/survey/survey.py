@@ -7,7 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from src.data.sources.base import Source
-from src.data.survey.checks import SHARE, Finding, findings, outside
+from src.data.survey.checks import findings
+from src.data.survey.finding import SHARE, Finding
+from src.data.survey.scalar_checks import outside
 from src.data.survey.seen import Seen, look
 from src.foundation.errors import UserError, refuse
 
