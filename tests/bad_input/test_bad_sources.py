@@ -18,7 +18,7 @@ from tests.conftest import Workspace
 CASES = [*OF_PICTURES, *OF_ARRAYS, *OF_MAT, *OF_ARCHIVES]
 USUAL = 7
 """Of so many cases one is tried in the default suite, all of them in the long one."""
-ON_THE_COMMAND_LINE = ("0001 = 0002", "accept=[depth_range]", "two files named", "is not a whole zip", "Python objects")
+ON_THE_COMMAND_LINE = ("0001 = 0002", "accept=[depth_range]", "two files named", "not a whole zip", "Python objects")
 """Words of the cases of which each is also tried as a process."""
 
 
