@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from rich.progress import track
 
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.commands import PredictConfig
+from src.data.files.listing import visible
+from src.data.files.opening import reachable
+from src.data.files.pictures import SUFFIXES, read_rgb
 from src.data.loading.pixels import denormalise, normalise
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically
@@ -18,8 +21,6 @@ from src.foundation.hardware import best_device
 from src.runs.network_file import open_network
 from src.tasks.panels import draw_panel
 from src.visual.panels import save_png
-
-ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 
 
 def predict(invocation: Invocation[PredictConfig]) -> None:
@@ -49,9 +50,11 @@ def _pictures(where: str | None) -> list[Path]:
     if not where:
         raise UserError("no pictures are named", "a picture or a folder of pictures is needed", "images=FOLDER")
     path = Path(where)
-    found = [path] if path.is_file() else sorted(p for p in path.glob("*") if p.suffix.lower() in ENDINGS)
+    if not reachable(path):
+        raise UserError(f"there is no {path}", "it is neither a picture nor a folder of pictures", "images=FOLDER")
+    found = [p for p in visible(path) if p.suffix.lower() in SUFFIXES] if path.is_dir() else [path]
     if not found:
-        raise UserError(f"there are no pictures in {path}", f"looked for {', '.join(sorted(ENDINGS))}")
+        raise UserError(f"there are no pictures in {path}", f"looked for {', '.join(SUFFIXES)}")
     return found
 
 
@@ -70,11 +73,7 @@ def _refuse_overwriting(pictures: list[Path], out: Path) -> None:
 
 def _read(path: Path, size: tuple[int, ...]) -> torch.Tensor:
     """Read a picture as uint8 (1, H, W, 3)."""
-    try:
-        with Image.open(path) as picture:
-            resized = picture.convert("RGB").resize((size[1], size[0]), Image.Resampling.BOX)
-    except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path} is not a picture that can be read", str(error)) from error
+    resized = Image.fromarray(read_rgb(path)).resize((size[1], size[0]), Image.Resampling.BOX)
     return torch.from_numpy(np.array(resized))[None]
 
 

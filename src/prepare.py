@@ -1,21 +1,29 @@
 """Prepare a dataset: ``python -m src.prepare dataset=nyuv2 source=/path/to/nyuv2``."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
+
+from rich.console import Console
 
 from src.app import command
 from src.app.command import Invocation
 from src.app.configuration.commands import PrepareConfig
 from src.data.sources.base import SOURCES, DescribesItself, Source
-from src.data.store.manifest import Manifest, differences
+from src.data.store.contact_sheet import contact_sheet
+from src.data.store.manifest import CONTACT_SHEET, Manifest, differences
 from src.data.store.pack import pack, plan
 from src.data.store.reader import PackedStore
+from src.data.store.summary import summary
+from src.data.store.writer import StoreWriter
+from src.data.survey.survey import refuse_finding, shared_frames, survey
 from src.foundation.errors import UserError
 from src.foundation.part_options import TARGET
+from src.visual.panels import save_png
 
 
 def prepare(invocation: Invocation[PrepareConfig]) -> None:
-    """Pack the source of ``dataset`` into its store, unless that is there already and whole."""
+    """Survey the source of ``dataset`` and pack it into its store, unless that is there already and whole."""
     config = invocation.config
     source: Source = SOURCES.build(config.dataset.source)
     name, root = name_and_root(config, source)
@@ -23,10 +31,10 @@ def prepare(invocation: Invocation[PrepareConfig]) -> None:
     if not config.overwrite and is_ready(root, plan(source, size, name)):
         print(f"{root} is already prepared (overwrite=true prepares it anew)")
     else:
+        for note in survey(source, size, config.accept):
+            print(note)
         workers = config.workers if config.workers is not None else os.cpu_count() or 1
-        store = pack(source, root, size, workers, name)
-        counts = ", ".join(f"{split.count} {name}" for name, split in store.manifest.splits.items())
-        print(f"{root} is ready: {counts}; {', '.join(store.modalities('train'))}")
+        tell(pack(source, root, size, workers, name, lambda writer: _refuse_shared(writer, config.accept)))
     if isinstance(source, DescribesItself):
         print(f"train a teacher of each map:\n    {train_command(config, name, root)}")
 
@@ -77,6 +85,27 @@ def is_ready(root: Path, asked: Manifest) -> bool:
             f"{root} was prepared with other settings", "; ".join(changed), "add overwrite=true to the same command"
         )
     return True
+
+
+def tell(store: PackedStore) -> None:
+    """Print what a store holds, and draw a few of its frames into its folder."""
+    Console(width=None if os.isatty(1) else 140).print(summary(store.manifest))
+    sheet = store.root / CONTACT_SHEET
+    try:
+        save_png(sheet, contact_sheet(store))
+        print(f"look at {sheet}: every map of a few frames")
+    except OSError as error:  # the store is whole without it
+        print(f"{sheet} could not be written: {error}")
+    counts = ", ".join(f"{split.count} {name}" for name, split in store.manifest.splits.items())
+    print(f"{store.root} is ready: {counts}; {', '.join(store.modalities('train'))}")
+
+
+def _refuse_shared(writer: StoreWriter, accept: Collection[str]) -> None:
+    """Raise UserError where two splits have an image in common."""
+    splits = writer.plan.splits
+    for name in (name for name, modality in writer.plan.modalities.items() if modality.kind == "image"):
+        images = {split: writer.array(split, name) for split, content in splits.items() if name in content.arrays}
+        refuse_finding(shared_frames(images, {split: splits[split].frames for split in images}), accept)
 
 
 def main() -> None:

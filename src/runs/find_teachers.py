@@ -125,7 +125,11 @@ def _given(name: str, where: str, student: Student) -> Teacher:
     if run.record["stage"] != "teacher" or run.record["task"] != name:
         raise UserError(f"teacher.{name}={where} is not a teacher of {name}", "the directory holds no such run")
     same_size = run.record["dataset"]["size"] == dataset["size"]
-    conditions = {"dataset": dataset if same_size else {key: dataset[key] for key in ("name", "classes", "label") if key in dataset}}
+    conditions = {
+        "dataset": dataset
+        if same_size
+        else {key: dataset[key] for key in ("name", "classes", "label") if key in dataset}
+    }
     if wrong := mismatches(run.record, conditions):
         raise UserError(f"teacher.{name}={where} does not fit", "; ".join(wrong))
     if run.record["status"] == "running" or not (path / "weights.pt").exists():

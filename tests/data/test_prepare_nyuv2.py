@@ -220,15 +220,16 @@ def test_bad_pictures_are_named(workspace: Workspace, tmp_path: Path, harm, word
 
 
 def test_a_mended_picture_lets_it_continue(workspace: Workspace, tmp_path: Path) -> None:
-    source = write("pictures", tmp_path)
-    path = source / "test" / "label13" / "0005.png"
+    # of 12 frames 8 are surveyed first, and not the third of them
+    source = write_pictures(tmp_path / "pictures", range(1, 13), [13, 14], BASIC)
+    path = source / "train" / "label13" / "0003.png"
     whole = path.read_bytes()
-    harm_corrupt(source)
+    path.write_bytes(whole[:60])
     assert workspace.call("prepare", "dataset=nyuv2", f"source={source}", WHOLE).code == 1
     path.write_bytes(whole)
     result = workspace.call("prepare", "dataset=nyuv2", f"source={source}", WHOLE)
     assert result.code == 0
-    assert "4 of 5 frames are done" in result.out
+    assert "2 of 14 frames are done" in result.out
 
 
 def test_other_bad_sources(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from src.app.configuration.kinds import Count, DeltaMetrics, ImageSize, NotNegative, Section
 from src.app.configuration.train import DatasetToPrepare
+from src.data.survey.finding import Check
 
 Run = Annotated[str | None, Field(description="a run directory, or a weights.pt")]
 NamedPart = Annotated[str | None, Field(description="what is checked: an option of the group, or a registered name")]
@@ -26,6 +27,7 @@ class PrepareConfig(Section):
     ]
     workers: Annotated[NotNegative | None, Field(description="processes that read; null is one per core")]
     overwrite: Annotated[bool, Field(description="prepare again what is already prepared")]
+    accept: Annotated[list[Check], Field(description="checks of values whose findings are told but not refused")]
     paths: Annotated[dict[str, str], Field(description="data: where packed stores are")]
     extensions: Extensions
 

@@ -17,6 +17,9 @@ SPLITS: tuple[str, ...] = ("train", "test")
 class Source(Protocol):
     """Frames to pack; it is pickled into worker processes, so it opens files only when it reads.
 
+    A source may also name, as ``exempt``, checks of ``src.data.survey.finding`` that do not hold for it, such as
+    ``normal_sign`` where normals have another convention.
+
     Attributes:
         description: its kind and place, one line; two sources of the same description make the same store.
         modalities: the maps of its frames, by name; ``image`` is among them.

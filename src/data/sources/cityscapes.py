@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from src.data.files.listing import in_wrapping_folder, told
+from src.data.files.opening import reachable
 from src.data.sources.base import SOURCES, Source
 from src.data.sources.cityscapes_mtan import MODALITIES, MtanCityscapes
 from src.data.sources.cityscapes_official import ENDINGS, OfficialCityscapes
@@ -34,12 +36,12 @@ def open_cityscapes(
     if path is None:
         raise UserError("Cityscapes is not drawn, it has to be given", LOOKED_FOR, COMMAND)
     root = Path(path).expanduser()
-    if not root.is_dir():
+    if not (reachable(root) and root.is_dir()):
         raise UserError(f"there is no folder {root}", LOOKED_FOR, COMMAND)
-    if any((root / name).is_dir() or (root / f"{name}_trainvaltest.zip").is_file() for name in ENDINGS):
+    packages = [f"{name}{ending}" for name in ENDINGS for ending in ("", "_trainvaltest", "_trainvaltest.zip")]
+    root = in_wrapping_folder(root, [*packages, "train", "val"])
+    if any((root / package).exists() for package in packages):
         return OfficialCityscapes(root, subset)
     if any((root / split / kind).is_dir() for split in ("train", "val") for kind in MODALITIES):
         return MtanCityscapes(root, subset)
-    names = sorted(entry.name for entry in root.iterdir())
-    found = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    raise UserError(f"no Cityscapes in {root}", f"{LOOKED_FOR}\n        found: {found or 'nothing'}", COMMAND)
+    raise UserError(f"no Cityscapes in {root}", f"{LOOKED_FOR}\n        found: {told(root)}", COMMAND)

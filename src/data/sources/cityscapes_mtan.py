@@ -4,6 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from src.data.files.arrays import read_npy
+from src.data.files.listing import files_by_stem
+from src.data.files.opening import AGAIN
+from src.data.files.ranges import image_of_unit_floats, whole_classes
+from src.data.files.shapes import require_maps, require_one_aspect
 from src.data.labels.cityscapes import CITYSCAPES_7, CITYSCAPES_19
 from src.data.sources.base import SPLITS, by_name
 from src.data.sources.cityscapes_files import complete
@@ -13,6 +18,7 @@ from src.modalities.known import IMAGE, inverse_depth
 from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 MODALITIES = ("image", "label_7", "label_19", "depth")
+CHANNELS = {"image": (3,), "label_7": (0, 1), "label_19": (0, 1), "depth": (0, 1)}
 
 
 class MtanCityscapes:
@@ -34,7 +40,10 @@ class MtanCityscapes:
         self.description = f"Cityscapes, MTAN's folder {path.resolve()}"
         self.splits = SPLITS
         self.modalities = by_name(IMAGE, CITYSCAPES_7, CITYSCAPES_19, inverse_depth(DISPARITY))
-        self._frames = {split: self._list(path / folder) for split, folder in FOLDERS.items()}
+        self._files = {split: self._list(path / folder) for split, folder in FOLDERS.items()}
+        self._frames = {
+            split: complete(path / FOLDERS[split], files, "{kind}/{id}.npy") for split, files in self._files.items()
+        }
         for split, cities in CITIES.items():
             count = len(self._frames[split])
             if count < sum(cities.values()) and not subset:
@@ -50,31 +59,35 @@ class MtanCityscapes:
 
     def read(self, split: str, index: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Read a frame at ``size``."""
-        folder, name = self.path / FOLDERS[split], f"{self._frames[split][index]}.npy"
-        image, label7, label19, depth = (_load(folder / modality / name) for modality in MODALITIES)
-        if image.ndim != 3 or {label7.size, label19.size, depth.size} != {image[..., 0].size} or image.shape[2] != 3:
-            shapes = ", ".join(str(array.shape) for array in (image, label7, label19, depth))
-            raise UserError(
-                f"{folder}/*/{name} is not as MTAN stores it",
-                f"image, label_7, label_19 and depth are {shapes}; the image should be (height, width, 3)",
-                "fetch MTAN's preprocessed Cityscapes again",
-            )
-        shape = image.shape[:2]
+        name = self._frames[split][index]
+        files = {modality: found[name] for modality, found in self._files[split].items()}
+        read = {modality: read_npy(Path(file)) for modality, file in files.items()}
+        where = f"{split} frame {name}"
+        require_maps(read, CHANNELS, where)
+        require_one_aspect(read, where)
+        image, label7, label19, depth = (read[modality] for modality in MODALITIES)
+        _require_scaled(depth, files["depth"])
         return {
-            "image": resize_image(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), size),
-            "label7": resize_nearest(np.rint(label7.reshape(shape)).astype(np.int64), size),
-            "label19": resize_nearest(np.rint(label19.reshape(shape)).astype(np.int64), size),
-            "depth": resize_depth(depth.reshape(shape), size),
+            "image": resize_image(image_of_unit_floats(image, files["image"]), size),
+            "label7": resize_nearest(whole_classes(label7.reshape(label7.shape[:2]), files["label_7"]), size),
+            "label19": resize_nearest(whole_classes(label19.reshape(label19.shape[:2]), files["label_19"]), size),
+            "depth": resize_depth(depth.reshape(depth.shape[:2]), size),
         }
 
     @staticmethod
-    def _list(folder: Path) -> list[str]:
-        files = {kind: {path.stem: path.name for path in (folder / kind).glob("*.npy")} for kind in MODALITIES}
-        return complete(folder, files, "{kind}/{id}.npy")
+    def _list(folder: Path) -> dict[str, dict[str, str]]:
+        return {
+            kind: {name: str(file) for name, file in files_by_stem(folder / kind, (".npy",)).items()}
+            for kind in MODALITIES
+        }
 
 
-def _load(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(np.load(path))
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} cannot be read", str(error), "replace the file, then run the same command") from error
+def _require_scaled(depth: np.ndarray, name: str) -> None:
+    """Raise UserError for disparity that is not over 65535."""
+    finite = depth[np.isfinite(depth)]
+    if finite.size and finite.max() > 1:
+        raise UserError(
+            f"{name} is not as MTAN stores it",
+            f"it reaches {finite.max():g}: raw disparity, or depth; it should be disparity / 65535, at most 1",
+            f"divide it by 65535, {AGAIN}",
+        )

@@ -4,8 +4,9 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from src.data.files.pictures import read_picture
+from src.data.files.shapes import require_one_aspect
 from src.data.labels.cityscapes import (
     CITYSCAPES_7,
     CITYSCAPES_19,
@@ -71,6 +72,7 @@ class OfficialCityscapes:
             self._load(package, self._files[split][package][frame], modes)
             for package, modes in (("leftImg8bit", ("RGB",)), ("gtFine", ("L",)), ("disparity", ("I;16", "I")))
         )
+        require_one_aspect({"leftImg8bit": image, "gtFine": ids, "disparity": raw}, f"{split} frame {frame}")
         ids = resize_nearest(ids, size)
         wrong = ids[(ids >= len(IDS)) & (ids != LICENCE_PLATE)]
         if wrong.size:
@@ -110,12 +112,7 @@ class OfficialCityscapes:
 
     def _load(self, package: str, name: str, modes: tuple[str, ...]) -> np.ndarray:
         """Read a picture of a package as an array; raises UserError unless its Pillow mode is one of ``modes``."""
-        try:
-            with Image.open(BytesIO(self._packages[package].read(name))) as picture:
-                value, mode = np.array(picture), picture.mode
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            mend = "replace the file, then run the same command: it continues"
-            raise UserError(f"{name} cannot be read", str(error), mend) from error
+        value, mode = read_picture(BytesIO(self._packages[package].read(name)), name)
         if mode not in modes:
             raise UserError(
                 f"{name} is not as Cityscapes has it",

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from src.data.files.arrays import read_npy
 from src.data.files.grey import read_grey, zero_or_one
-from src.data.files.mat import read_mat
+from src.data.files.matlab import read_matlab
 from src.data.files.pictures import read_rgb
 from src.data.labels.nyuv2 import NYUV2_40
 from src.data.sources.archives import Archive
@@ -107,7 +107,11 @@ class Nyud:
 
 
 def _labels(path: Path) -> np.ndarray:
-    value = read_mat(path, "segmentation") if path.suffix.lower() == ".mat" else read_grey(path, "label map")
+    value = (
+        read_matlab(path, ["segmentation"])["segmentation"]
+        if path.suffix.lower() == ".mat"
+        else read_grey(path, "label map")
+    )
     classes = np.where(value == 255, 0, value).astype(np.int64) - 1
     if classes.ndim != 2 or classes.min() < -1 or classes.max() >= len(NYUV2_40.names):
         raise UserError(
@@ -120,7 +124,7 @@ def _labels(path: Path) -> np.ndarray:
 
 
 def _depth(path: Path) -> np.ndarray:
-    value = read_mat(path, "depth") if path.suffix.lower() == ".mat" else read_npy(path)
+    value = read_matlab(path, ["depth"])["depth"] if path.suffix.lower() == ".mat" else read_npy(path)
     metres = value[..., 0] if value.ndim == 3 and value.shape[-1] == 1 else value
     if metres.ndim != 2 or metres.dtype.kind not in "fiu":
         why = f"{value.dtype} of shape {value.shape}, not metres (height, width)"

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from src.data.files.listing import in_wrapping_folder, told
+from src.data.files.opening import reachable
 from src.data.sources.base import SOURCES, Source
 from src.data.sources.nyuv2_folder import PicturesNyuv2
 from src.data.sources.nyuv2_mat import ADDRESS, OfficialNyuv2
@@ -40,28 +42,23 @@ def open_nyuv2(
     if path is None:
         raise UserError("NYUv2 is not drawn, it has to be given", _looked_for(), f"{COMMAND}PATH  # {ADDRESS}")
     root = Path(path).expanduser()
-    if not root.exists():
+    if not reachable(root):
         raise UserError(f"there is no {root}", _looked_for(), f"{COMMAND}PATH")
+    root = in_wrapping_folder(root, (OFFICIAL, "train", "val"))
     official = root if root.suffix == ".mat" else root / OFFICIAL
-    pictures = not official.is_file() and (root / "train/image").is_dir() and not (root / "val/image").is_dir()
+    official_there = (root.is_dir() or official == root) and reachable(official)
+    pictures = not official_there and (root / "train/image").is_dir() and not (root / "val/image").is_dir()
     if depth_scale is not None and not pictures:
         what = "depth_scale is for a folder of pictures"
         raise UserError(what, f"{root} is not one", "leave dataset.source.depth_scale out")
-    if official.is_file():
+    if official_there:
         return OfficialNyuv2(official)
     if pictures:
         return PicturesNyuv2(root, depth_scale)
     if (root / "train/image").is_dir():
         return MtanNyuv2(root)
-    raise UserError(f"no NYUv2 in {root}", f"{_looked_for()}\n        found: {_found(root)}", f"{COMMAND}PATH")
+    raise UserError(f"no NYUv2 in {root}", f"{_looked_for()}\n        found: {told(root)}", f"{COMMAND}PATH")
 
 
 def _looked_for() -> str:
     return "looked for " + "\n        or ".join(FORMS)
-
-
-def _found(root: Path) -> str:
-    if root.is_file():
-        return "a file of another kind"
-    names = sorted(path.name + ("/" if path.is_dir() else "") for path in root.iterdir())
-    return (", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "nothing"

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from src.data.files.listing import files_by_stem, nothing_in, visible
+from src.data.files.pictures import SUFFIXES, read_picture, read_rgb
+from src.data.files.shapes import require_one_aspect
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, forty_to_thirteen
 from src.data.sources.base import SPLITS, by_name
 from src.data.sources.normals import normals_from_depth
@@ -13,7 +15,6 @@ from src.modalities.base import Modality
 from src.modalities.known import IMAGE, NORMAL, depth
 from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
-SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
 DEPTH_SCALES = {"L": 25.5, "I;16": 1000.0, "I": 1000.0}  # value per metre, by Pillow's mode: 8 and 16 bits
 LABELS: dict[str, Modality] = by_name(NYUV2_13, NYUV2_40)
 
@@ -35,7 +36,7 @@ class PicturesNyuv2:
 
     def __init__(self, path: Path, depth_scale: float | None = None) -> None:
         self.path, self.depth_scale = path, depth_scale
-        present = {folder.name for split in SPLITS for folder in (path / split).glob("*") if folder.is_dir()}
+        present = {folder.name for split in SPLITS for folder in visible(path / split) if folder.is_dir()}
         maps = [name for name in LABELS if name in present] or ["label13"]
         self._folders = ["image", "depth", *maps, *(["normal"] if "normal" in present else [])]
         self._files = {split: self._list(path / split) for split in SPLITS}
@@ -53,22 +54,22 @@ class PicturesNyuv2:
         """Read a frame at ``size``; normals are fitted at full size first."""
         name = self.frames(split)[index]
         files = {modality: found[name] for modality, found in self._files[split].items()}
-        metres, step = self._depth(files["depth"])
-        frame = {
-            "image": resize_image(_load(files["image"], "RGB")[0], size),
-            "depth": resize_depth(metres, size),
-        }
-        for modality in LABELS.keys() & files.keys():
-            frame[modality] = resize_nearest(_labels(files[modality]), size)
+        read: dict[str, np.ndarray] = {"image": read_rgb(files["image"])}
+        read["depth"], step = self._depth(files["depth"])
+        read |= {modality: _labels(files[modality]) for modality in LABELS if modality in files}
+        read["normal"] = (
+            _normals(files["normal"]) if "normal" in files else normals_from_depth(read["depth"], step=step)
+        )
+        require_one_aspect(read, f"{split} frame {name}")
+        frame = {modality: resize_nearest(read[modality], size) for modality in read.keys() - {"image", "depth"}}
+        frame |= {"image": resize_image(read["image"], size), "depth": resize_depth(read["depth"], size)}
         if "label13" not in frame:
             frame["label13"] = _thirteen_of(frame["label40"])
-        normal = _normals(files["normal"]) if "normal" in files else normals_from_depth(metres, step=step)
-        frame["normal"] = resize_nearest(normal, size)
         return frame
 
     def _depth(self, path: Path) -> tuple[np.ndarray, float]:
         """Read depth (H, W) in metres; returns it and the metres between two stored values."""
-        value, mode = _load(path)
+        value, mode = read_picture(path)
         if mode not in DEPTH_SCALES:
             raise UserError(
                 f"{path} is no depth map",
@@ -76,15 +77,15 @@ class PicturesNyuv2:
                 "write depth as grey PNG and set the scale: dataset.source.depth_scale=1000",
             )
         scale = self.depth_scale or DEPTH_SCALES[mode]
-        return value.astype(np.float32) / np.float32(scale), 1 / scale
+        with np.errstate(over="ignore"):  # what is not finite is told later
+            return value.astype(np.float32) / np.float32(scale), 1 / scale
 
     def _list(self, folder: Path) -> dict[str, dict[str, Path]]:
         """Map each modality's picture names in ``folder`` to paths; raises UserError where a modality lacks one."""
-        found = {
-            modality: {path.stem: path for path in (folder / modality).glob("*") if path.suffix.lower() in SUFFIXES}
-            for modality in self._folders
-        }
-        names = sorted(set().union(*found.values()))
+        found = {modality: files_by_stem(folder / modality, SUFFIXES) for modality in self._folders}
+        names = sorted(set[str]().union(*found.values()))
+        if not names:
+            raise nothing_in(folder, self._folders, SUFFIXES)
         missing = [f"{modality}/{name}" for modality in self._folders for name in names if name not in found[modality]]
         if missing:
             raise UserError(
@@ -95,20 +96,9 @@ class PicturesNyuv2:
         return found
 
 
-def _load(path: Path, mode: str | None = None) -> tuple[np.ndarray, str]:
-    """Read a picture, converted to ``mode`` where one is given; returns its array and Pillow mode."""
-    try:
-        with Image.open(path) as picture:
-            loaded = picture.convert(mode) if mode else picture
-            return np.array(loaded), loaded.mode
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        mend = "replace the picture, then run the same command: it continues"
-        raise UserError(f"{path} cannot be read", str(error), mend) from error
-
-
 def _labels(path: Path) -> np.ndarray:
     """Read a label map (H, W) as int64 classes, -1 where unlabelled."""
-    value, mode = _load(path)
+    value, mode = read_picture(path)
     if mode not in ("L", "P", "I;16", "I"):
         raise UserError(
             f"{path} is no label map",
@@ -124,6 +114,13 @@ def _thirteen_of(label40: np.ndarray) -> np.ndarray:
 
 
 def _normals(path: Path) -> np.ndarray:
-    value = _load(path, "RGB")[0].astype(np.float32) / 127.5 - 1
+    stored, mode = read_picture(path)
+    if stored.ndim != 3 or stored.shape[2] < 3:
+        raise UserError(
+            f"{path} is no normal map",
+            f"it has pixels of kind {mode}; normals are RGB, x, y and z as (n + 1) * 127.5",
+            "write them so, or take the folder of normals away: they are fitted to depth then",
+        )
+    value = stored[..., :3].astype(np.float32) / 127.5 - 1
     # every stored direction is longer than this; middle grey stands for none
     return np.where(np.linalg.norm(value, axis=-1, keepdims=True) > 0.3, value, 0)

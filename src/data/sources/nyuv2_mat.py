@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
 
+from src.data.files.matlab import hdf5_array, open_hdf5, read_matlab
+from src.data.files.opening import reachable
 from src.data.labels.nyuv2 import NYUV2_13, NYUV2_40, RAW_CLASSES, RAW_NAMES, forty_to_thirteen, raw_to_forty
 from src.data.labels.nyuv2_split import FRAMES, official_split
 from src.data.sources.base import SPLITS, by_name
@@ -14,6 +15,9 @@ from src.foundation.errors import UserError
 from src.modalities.known import IMAGE, NORMAL, depth
 from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
+EXTRA = "pip install 'mtl-distillation[mat]'"
+ARRAYS = {"images": (4, "u1"), "depths": (3, "f4"), "labels": (3, "u2")}
+"""Axes and types of the arrays."""
 ADDRESS = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
 
 
@@ -50,9 +54,13 @@ class OfficialNyuv2:
         """Read a frame at ``size``; normals are fitted at full size first."""
         row = self._numbers[split][index] - 1
         try:
-            image, metres, raw = (self._open()[name][row].T for name in ("images", "depths", "labels"))
-        except OSError as error:
+            image, metres, raw = (self._open()[name][row].T for name in ARRAYS)
+        except UserError:
+            raise
+        except Exception as error:  # h5py raises whatever its library stumbles over
             raise self._broken(f"frame {row + 1} cannot be read ({error})") from error
+        if raw.max() > RAW_CLASSES:
+            raise self._broken(f"frame {row + 1} has the label {raw.max()}, of {RAW_CLASSES} classes")
         label40 = raw_to_forty(resize_nearest(raw, size))
         return {
             "image": resize_image(np.ascontiguousarray(image), size),
@@ -65,38 +73,34 @@ class OfficialNyuv2:
     def _open(self) -> Any:
         """Return the open HDF5 file; raises UserError without h5py or for a file that is not whole."""
         if self._file is None:
-            try:
-                import h5py
-            except ImportError as error:
-                raise UserError(
-                    "the official NYUv2 file needs h5py to be read", mend="pip install 'mtl-distillation[mat]'"
-                ) from error
-            try:
-                self._file = h5py.File(self.path, "r")
-            except OSError as error:
-                raise self._broken(str(error)) from error
+            self._file = open_hdf5(self.path, EXTRA, self._broken("").mend)
         return self._file
 
     def _check(self) -> int:
         """Count the file's frames; raises UserError unless it holds the official arrays and class names."""
         file = self._open()
-        missing = [name for name in ("images", "depths", "labels", "names") if name not in file]
-        if missing:
-            raise self._broken(f"it has no {', '.join(missing)}")
-        names = ["".join(map(chr, file[reference][:].ravel())) for reference in file["names"][:].ravel()]
+        try:
+            arrays = {name: hdf5_array(file, name) for name in ARRAYS}
+            names = _class_names(file)
+        except Exception as error:  # h5py raises whatever its library stumbles over
+            raise self._broken(str(error)) from error
+        for name, (axes, kind) in ARRAYS.items():
+            found = arrays[name]
+            if found.ndim != axes or found.dtype != np.dtype(kind):
+                raise self._broken(f"{name} is {found.dtype} {found.shape}, not {np.dtype(kind)} with {axes} axes")
+        count, channels, *size = arrays["images"].shape
+        if channels != 3 or any(found.shape != (count, *size) for name, found in arrays.items() if name != "images"):
+            shapes = ", ".join(f"{name} {found.shape}" for name, found in arrays.items())
+            raise self._broken(f"its arrays do not belong together: {shapes}")
         wrong = [name for number, name in RAW_NAMES.items() if names[number - 1 : number] != [name]]
         if len(names) != RAW_CLASSES or wrong:
             raise self._broken(f"its {len(names)} class names are not the official {RAW_CLASSES} ({wrong[:3]} differ)")
-        return int(file["images"].shape[0])
+        return int(count)
 
     def _split(self, count: int) -> dict[str, list[int]]:
         """Return the frame numbers of each split; raises UserError where the file, of ``count`` frames, lacks one."""
         beside = self.path.with_name("splits.mat")
-        if beside.exists():
-            found = loadmat(beside)
-            split = {name: sorted(found[f"{name}Ndxs"].ravel().tolist()) for name in ("train", "test")}
-        else:
-            split = official_split()
+        split = _read_split(beside) if reachable(beside) else official_split()
         last = max(max(numbers) for numbers in split.values())
         if last > count:
             raise self._broken(f"it has {count} frames, the split names frame {last} (of {FRAMES} officially)")
@@ -109,3 +113,37 @@ class OfficialNyuv2:
             why,
             f"fetch it again (about 2.8 GB) from {ADDRESS}",
         )
+
+
+def _class_names(file: Any) -> list[str]:
+    """Read the names of the raw classes, which are references to arrays of letters."""
+    import h5py
+
+    references = hdf5_array(file, "names")
+    if h5py.check_ref_dtype(references.dtype) is not h5py.Reference:
+        raise ValueError(f"its names are {references.dtype}, not references to text")
+    return ["".join(map(chr, file[reference][:].ravel())) for reference in references[:].ravel()]
+
+
+def _read_split(path: Path) -> dict[str, list[int]]:
+    """Read the frames of each split; raises UserError for numbers that are no frames, or in there twice."""
+    mend = f"fetch splits.mat again from {ADDRESS}, or remove it: the official split is known"
+    found = read_matlab(path, [f"{name}Ndxs" for name in SPLITS], mend)
+    split = {}
+    for name in SPLITS:
+        numbers = found[f"{name}Ndxs"].ravel()
+        problems = {
+            "no frame": not numbers.size,
+            f"{numbers[:1]}, which is no whole number": bool((numbers != np.rint(numbers)).any()),
+            f"frame {numbers.min(initial=1):g}; the first frame is 1": bool(numbers.min(initial=1) < 1),
+            "a frame twice": len(np.unique(numbers)) < numbers.size,
+        }
+        for problem, wrong in problems.items():
+            if wrong:
+                raise UserError(f"the {name} split of {path} names {problem}", "its frames are counted from 1", mend)
+        split[name] = sorted(int(number) for number in numbers)
+    shared = sorted(set(split["train"]) & set(split["test"]))
+    if shared:
+        few = ", ".join(map(str, shared[:5]))
+        raise UserError(f"{path} has {len(shared)} frames in both splits", f"among them {few}", mend)
+    return split

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from src.data.files.arrays import read_npy
+from src.data.files.listing import files_by_stem, nothing_in
+from src.data.files.ranges import image_of_unit_floats, whole_classes
+from src.data.files.shapes import require_maps, require_one_aspect
 from src.data.labels.nyuv2 import NYUV2_13
 from src.data.sources.base import SPLITS, by_name
 from src.foundation.errors import UserError
@@ -12,6 +16,7 @@ from src.modalities.resizing import resize_depth, resize_image, resize_nearest
 
 FOLDERS = {"train": "train", "test": "val"}  # what they call val is the official test split
 MODALITIES = ("image", "label", "depth", "normal")
+CHANNELS = {"image": (3,), "label": (0, 1), "depth": (0, 1), "normal": (3,)}
 
 
 class MtanNyuv2:
@@ -33,7 +38,9 @@ class MtanNyuv2:
         self.description = f"NYUv2, MTAN's folder {path.resolve()}"
         self.splits = SPLITS
         self.modalities = by_name(IMAGE, NYUV2_13, depth(), NORMAL)
-        self._frames = {split: self._list(path / folder) for split, folder in FOLDERS.items()}
+        self.exempt = frozenset({"normal_sign"})
+        self._files = {split: self._list(path / folder) for split, folder in FOLDERS.items()}
+        self._frames = {split: sorted(files["image"], key=_counted) for split, files in self._files.items()}
 
     def frames(self, split: str) -> list[str]:
         """List the files' numbers."""
@@ -41,26 +48,27 @@ class MtanNyuv2:
 
     def read(self, split: str, index: int, size: tuple[int, int]) -> dict[str, np.ndarray]:
         """Read a frame at ``size``."""
-        folder, name = self.path / FOLDERS[split], f"{self._frames[split][index]}.npy"
-        image, label, metres, normal = (_load(folder / modality / name) for modality in MODALITIES)
-        if image.shape[-1:] != (3,) or normal.shape[-1:] != (3,):
-            raise UserError(
-                f"{folder}/*/{name} is not as MTAN stores it",
-                f"image is {image.shape} and normal {normal.shape}, both should be (height, width, 3)",
-                "fetch MTAN's preprocessed NYUv2 again",
-            )
+        name = self._frames[split][index]
+        files = {modality: found[name] for modality, found in self._files[split].items()}
+        read = {modality: read_npy(file) for modality, file in files.items()}
+        where = f"{split} frame {name}"
+        require_maps(read, CHANNELS, where)
+        require_one_aspect(read, where)
+        image, label, metres, normal = (read[modality] for modality in MODALITIES)
         return {
-            "image": resize_image(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8), size),
-            "label13": resize_nearest(np.rint(label.reshape(label.shape[:2])).astype(np.int64), size),
+            "image": resize_image(image_of_unit_floats(image, str(files["image"])), size),
+            "label13": resize_nearest(whole_classes(label.reshape(label.shape[:2]), str(files["label"])), size),
             "depth": resize_depth(metres.reshape(metres.shape[:2]), size),
             "normal": resize_nearest(normal, size),
         }
 
     @staticmethod
-    def _list(folder: Path) -> list[str]:
-        """List the files' numbers in ``folder``, in order; raises UserError where a modality lacks one."""
-        found = {modality: {path.stem for path in (folder / modality).glob("*.npy")} for modality in MODALITIES}
-        names = sorted(set.union(*found.values()), key=lambda name: (len(name), name))
+    def _list(folder: Path) -> dict[str, dict[str, Path]]:
+        """Map each modality's file numbers in ``folder`` to files; raises UserError where a modality lacks one."""
+        found = {modality: files_by_stem(folder / modality, (".npy",)) for modality in MODALITIES}
+        names = sorted(set[str]().union(*found.values()), key=_counted)
+        if not names:
+            raise nothing_in(folder, MODALITIES, (".npy",))
         missing = [f"{modality}/{name}.npy" for modality in MODALITIES for name in names if name not in found[modality]]
         if missing:
             raise UserError(
@@ -68,13 +76,8 @@ class MtanNyuv2:
                 f"the first are {', '.join(missing[:3])}",
                 "unpack MTAN's preprocessed NYUv2 again",
             )
-        return names
+        return found
 
 
-def _load(path: Path) -> np.ndarray:
-    """Read a .npy file; raises UserError where that fails."""
-    try:
-        array = np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} cannot be read", str(error), "replace the file, then run the same command") from error
-    return np.asarray(array)
+def _counted(name: str) -> tuple[int, str]:
+    return len(name), name

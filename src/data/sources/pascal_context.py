@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.ndimage import laplace
 
 from src.data.files.grey import read_grey
-from src.data.files.mat import MEND, read_mat
+from src.data.files.matlab import MEND, read_matlab
 from src.data.files.pictures import read_rgb
 from src.data.labels.pascal_context import FLOOR, HUMAN_PARTS, VOC_21, WITH_NORMALS
 from src.data.sources.archives import Archive
@@ -122,7 +122,7 @@ def borders(labels: np.ndarray) -> np.ndarray:
 
 
 def _context(path: Path) -> np.ndarray:
-    value = read_mat(path, "LabelMap")
+    value = read_matlab(path, ["LabelMap"])["LabelMap"]
     if value.ndim != 2 or value.dtype.kind not in "uif" or not value.size or value.min() < 0 or value.max() > LABELS:
         why = f"LabelMap is {value.dtype} of shape {value.shape}; labels are 0..{LABELS}, (height, width)"
         raise UserError(f"{path} is no file of PASCAL-Context", why, MEND)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from src.data.files.mat import MEND, read_mat
+from src.data.files.matlab import MEND, read_matlab
 from src.data.labels.pascal_context import PART_OF, PERSON
 from src.foundation.errors import UserError
 from src.modalities.base import IGNORE
@@ -39,7 +39,7 @@ def read_human_parts(path: Path, shape: tuple[int, int]) -> np.ndarray:
 
 def _parts(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield the name and the mask of every part of every person."""
-    annotation: Any = read_mat(path, "anno")
+    annotation: Any = read_matlab(path, ["anno"], records=True)["anno"]
     try:
         for thing in annotation[0, 0][OBJECTS].ravel():
             if int(thing[CLASS].item()) == PERSON:

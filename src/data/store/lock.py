@@ -22,6 +22,16 @@ def only_writer(root: Path, wait: bool = False) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(locked(root.with_name(f".{root.name}.lock"), root, "prepared", wait))
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UserError(
+                f"{root.parent} is no folder",
+                f"it or something above it is a file ({error})",
+                "choose another place: paths.data=FOLDER",
+            ) from error
+        except PermissionError as error:
+            raise UserError(
+                f"{root.parent} may not be written", str(error), "choose another place: paths.data=FOLDER"
+            ) from error
         except (OSError, NotImplementedError) as error:
             raise UserError(
                 f"{root.parent} cannot hold a lock",

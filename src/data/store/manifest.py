@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from src.data.files.opening import reachable, require_regular, unreadable
 from src.data.store.statistics import MapStatistics
 from src.foundation.errors import UserError
 from src.foundation.validation import validated
@@ -16,6 +17,7 @@ FORMAT = 2
 READABLE = (1, FORMAT)
 """Format 1 knew images, label sets, depth and normals only."""
 MANIFEST = "manifest.json"
+CONTACT_SHEET = "contact_sheet.png"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Manifest:
     def from_json(cls, text: str) -> "Manifest":
         """Read a manifest; raises KeyError, TypeError or ValueError for anything else."""
         raw = json.loads(text)
+        if not isinstance(raw, dict):
+            raise TypeError(f"it holds {json.dumps(raw)[:20]}, not a mapping")
         if raw["format"] not in READABLE:
             raise ValueError(f"it has format {raw['format']}, this version reads up to format {FORMAT}")
         return cls(
@@ -135,12 +139,19 @@ def read_manifest(root: Path) -> Manifest:
     """Read the manifest of the store ``root``; raises UserError where there is none that can be read."""
     path = root / MANIFEST
     mend = prepare_command(root)
-    if not path.is_file():
+    if not reachable(path):
         what = f"{root} holds no {MANIFEST}" if root.is_dir() else f"there is no packed store {root}"
         raise UserError(what, "the dataset is not prepared at this size, or elsewhere", mend)
+    require_regular(path)
     try:
         return Manifest.from_json(path.read_text())
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except RecursionError as error:
+        raise UserError(f"{path} cannot be read", "it is nested too deeply", mend) from error
+    except KeyError as error:
+        raise UserError(f"{path} cannot be read", f"it has no {error}", mend) from error
+    except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError) as error:
         raise UserError(f"{path} cannot be read", str(error) or type(error).__name__, mend) from error
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from io import BytesIO
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from src.data.sources.base import Source
 from src.data.store.lock import only_writer
 from src.data.store.manifest import FORMAT, ArrayFile, Manifest, Split, prepare_command
+from src.data.store.place import require_replaceable
 from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter
 from src.foundation.errors import UserError
@@ -27,6 +28,7 @@ from src.modalities.storing import encode
 FRAMES_PER_WORKER = 32  # with fewer, a worker takes longer to start than to work
 Frame = dict[str, np.ndarray]
 Job = tuple[str, int]
+Check = Callable[[StoreWriter], None]
 
 
 def pack_if_missing(source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str) -> PackedStore:
@@ -38,7 +40,9 @@ def pack_if_missing(source: Source, root: Path, size: tuple[int, int], workers: 
     return PackedStore.open(root)
 
 
-def pack(source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str) -> PackedStore:
+def pack(
+    source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str, check: Check | None = None
+) -> PackedStore:
     """Read every frame of ``source`` at ``size`` (H, W) into a store at ``root``, replacing one that is there.
 
     An unfinished store of the same settings is continued. Memory does not grow with the number of frames.
@@ -49,39 +53,44 @@ def pack(source: Source, root: Path, size: tuple[int, int], workers: int, datase
         size: height and width.
         workers: most processes that read; up to 1 reads in this process, as does any number for few frames.
         dataset: the dataset's name, for the manifest and for error messages.
+        check: looks at what is written before it becomes the store, and raises UserError where that must not be.
 
     Raises:
         UserError: a frame cannot be read or is not what it should be, another process prepares the same store,
             the disk is full, or a worker died. What has been written is kept, to be continued.
     """
     root = Path(root)
+    require_replaceable(root)
     with only_writer(root):
-        _pack(source, root, size, workers, dataset)
+        _pack(source, root, size, workers, dataset, check)
     return PackedStore.open(root)
 
 
-def _pack(source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str) -> None:
+def _pack(
+    source: Source, root: Path, size: tuple[int, int], workers: int, dataset: str, check: Check | None = None
+) -> None:
     """Read and write every frame; the caller holds the right to write."""
     console = Console(stderr=True)
-    with StoreWriter(root, plan(source, size, dataset)) as writer:
-        if writer.note:
-            console.print(writer.note, highlight=False)
-        jobs = [(split, index) for split in source.splits for index in writer.pending(split)]
-        try:
+    asked = plan(source, size, dataset)
+    try:
+        with StoreWriter(root, asked) as writer:
+            if writer.note:
+                console.print(writer.note, highlight=False)
+            jobs = [(split, index) for split in source.splits for index in writer.pending(split)]
             with _progress(console) as progress:
                 task = progress.add_task(f"{dataset} {size[0]}x{size[1]}", total=len(jobs))
                 for (split, index), frame in read_all(source, jobs, size, workers):
                     writer.write(split, index, frame)
                     progress.advance(task)
+            if check is not None:
+                check(writer)
             writer.finish()
-        except BrokenProcessPool as error:
-            why = "memory may have run out; finished frames are kept"
-            mend = prepare_command(root, dataset, size, "workers=1")
-            raise UserError("a process that reads frames died", why, mend) from error
-        except OSError as error:
-            raise UserError(
-                f"{root} cannot be written", str(error), "free disk space, or choose paths.data="
-            ) from error
+    except BrokenProcessPool as error:
+        why = "memory may have run out; finished frames are kept"
+        mend = prepare_command(root, dataset, size, "workers=1")
+        raise UserError("a process that reads frames died", why, mend) from error
+    except OSError as error:
+        raise UserError(f"{root} cannot be written", str(error), "free disk space, or choose paths.data=") from error
 
 
 def plan(source: Source, size: tuple[int, int], dataset: str) -> Manifest:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from src.data.store.manifest import ArrayFile, Manifest, prepare_command, read_manifest
+from src.data.files.opening import unreadable
+from src.data.store.consistency import contradictions
+from src.data.store.manifest import MANIFEST, ArrayFile, Manifest, prepare_command, read_manifest
 from src.foundation.errors import UserError
 
 
@@ -22,7 +24,10 @@ class PackedStore:
     def open(cls, root: Path) -> "PackedStore":
         """Open the store at ``root``; raises UserError naming the first file that is missing or not as it should be."""
         root = Path(root)
-        store = cls(root, read_manifest(root))
+        manifest = read_manifest(root)
+        for problem in contradictions(manifest):
+            raise UserError(f"{root / MANIFEST} contradicts itself", problem, prepare_command(root))
+        store = cls(root, manifest)
         for split in store.manifest.splits.values():
             for file in split.arrays.values():
                 store._check(file)
@@ -53,14 +58,19 @@ class PackedStore:
     def _check(self, file: ArrayFile) -> None:
         """Raise UserError unless a file has the size, shape and type that the manifest names."""
         path = self.root / file.file
-        if not path.is_file():
-            raise self._damaged(file, "it is missing")
-        size = path.stat().st_size
+        try:
+            if not path.is_file():
+                raise self._damaged(file, "it is missing, or no file")
+            size = path.stat().st_size
+        except OSError as error:
+            raise unreadable(path, error) from error
         if size != file.bytes:
             raise self._damaged(file, f"it has {size} bytes instead of {file.bytes}")
         try:
             shape, dtype = read_header(path)
-        except (ValueError, OSError) as error:
+        except PermissionError as error:
+            raise unreadable(path, error) from error
+        except Exception as error:  # a header is parsed as Python, which fails in many ways
             raise self._damaged(file, f"its header cannot be read ({error})") from error
         if (shape, dtype) != (file.shape, np.dtype(file.dtype)):
             raise self._damaged(file, f"it holds {dtype} {shape} instead of {file.dtype} {file.shape}")

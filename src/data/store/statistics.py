@@ -62,8 +62,10 @@ def sample(array: np.ndarray, modality: Modality) -> np.ndarray:
     per_map = int(np.prod(array.shape[1:]))
     rows = np.unique(np.linspace(0, len(array) - 1, max(1, min(len(array), 50 * SAMPLED // per_map))).astype(int))
     step = max(1, per_map * len(rows) // SAMPLED)
-    values = [array[row][is_valid(modality, array[row])].ravel() for row in rows]
-    return np.concatenate([value[::step] if value.size > step else value for value in values]).astype(np.float64)
+    pixels = [array[row][is_valid(modality, array[row])] for row in rows]
+    # whole pixels, since a step over components could meet the same one always
+    taken = [value[::step] if len(value) > step else value for value in pixels]
+    return np.concatenate([value.ravel() for value in taken]).astype(np.float64)
 
 
 def with_measured(modality: Modality, array: np.ndarray) -> Modality:

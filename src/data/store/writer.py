@@ -74,6 +74,10 @@ class StoreWriter:
         if len(self._written) >= COMMIT_EVERY:
             self.commit()
 
+    def array(self, split: str, modality: str) -> np.ndarray:
+        """Map what has been written of a modality, read only."""
+        return open_array(self.partial / "store", self.plan.splits[split].arrays[modality].file)
+
     def commit(self) -> None:
         """Wait until the written rows are on the disk, then count their frames as done."""
         for handle, _ in self._files.values():
