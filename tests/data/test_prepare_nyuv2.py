@@ -271,7 +271,7 @@ def test_without_h5py_the_official_file_says_what_to_install(tmp_path: Path, mon
     ("arguments", "words"),
     [
         (("dataset=nyuv2",), "python -m src.prepare dataset=nyuv2 source=PATH"),
-        (("dataset=nyuv3",), "options of dataset are cityscapes, nyuv2, rooms, streets"),
+        (("dataset=nyuv3",), "options of dataset are cityscapes, folder, nyud, nyuv2, "),
         (("colour=red",), "there is no key colour"),
         (("dataset.size=[4",), "no viable alternative at input '[4'"),
         (("dataset.size=${nothing}",), "nothing"),
