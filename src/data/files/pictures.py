@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from src.data.files.opening import AGAIN, require_regular, unreadable
 from src.foundation.errors import UserError
+from src.visual.palette import Colour
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 FORMATS = ("PNG", "WEBP", "JPEG", "BMP", "TIFF", "GIF", "PPM")
@@ -56,6 +57,13 @@ def rgb_of(picture: Image.Image, name: str) -> np.ndarray:
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         return np.array(Image.alpha_composite(white, with_alpha).convert("RGB"))
     return np.array(picture.convert("RGB"))
+
+
+def read_palette(file: Path) -> tuple[Colour, ...]:
+    """Read the palette of a picture, a colour for each value; empty where it has none. Raises as ``read_picture``."""
+    picture = _load(file, "")
+    channels = (picture.getpalette("RGB") or []) if picture.mode == "P" else []
+    return tuple((red, green, blue) for red, green, blue in zip(*(iter(channels),) * 3, strict=False))
 
 
 def _load(file: Path | IO[bytes], name: str) -> Image.Image:

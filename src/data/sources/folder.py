@@ -13,7 +13,7 @@ from src.data.sources.base import SOURCES, by_name
 from src.data.sources.folder_description import FILE, LARGEST, SMALLEST, Description
 from src.data.sources.folder_discovery import write_description
 from src.data.sources.folder_frames import find_frames
-from src.data.sources.folder_maps import MapReader, components_of, modality_of
+from src.data.sources.folder_maps import MapReader, components_of, modality_of, palette_of
 from src.data.sources.folder_reading import read_description
 from src.foundation.errors import UserError
 from src.modalities.resizing import resized
@@ -71,7 +71,8 @@ class DescribedFolder:
             first = next(iter(self._frames["train"].files[name].values()))
             try:
                 self._readers[name] = MapReader(
-                    modality_of(name, described, components_of(described, first)), described
+                    modality_of(name, described, components_of(described, first), palette_of(described, first)),
+                    described,
                 )
             except ValueError as error:
                 raise UserError(f"{root / FILE}: {error}") from error

@@ -1,5 +1,6 @@
 """Which value or colour of a label map stands for which class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,9 @@ from src.modalities.base import IGNORE
 from src.visual.palette import Colour
 
 FEW = 5
+
+GREY = (128, 128, 128)
+"""The colour of a class that a palette lacks."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,15 @@ class ClassCoding:
             raise ValueError(f"{'the colour' if self.by_colour else 'the value'} {told}{more}")
         table = np.array([self.classes[int(code)] for code in found], np.int16)
         return table[places.reshape(codes.shape)]
+
+    def with_palette(self, palette: Sequence[Colour]) -> tuple[Colour, ...]:
+        """Return the colours that were given, or those that a palette has for the first value of each class."""
+        if self.colours or self.by_colour:
+            return self.colours
+        found = {index: palette[code] for code, index in reversed(self.classes.items()) if 0 <= code < len(palette)}
+        return (
+            tuple(found[index] for index in range(len(self.names))) if set(range(len(self.names))) <= set(found) else ()
+        )
 
     def _written(self, code: int) -> str:
         return f"[{code >> 16}, {code >> 8 & 255}, {code & 255}]" if self.by_colour else str(code)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from src.data.files.arrays import read_npy
-from src.data.files.pictures import read_picture
+from src.data.files.pictures import read_palette, read_picture
 from src.data.sources.folder_classes import packed
 from src.foundation.errors import UserError
 from src.modalities.base import MOST_CLASSES, Kind
@@ -104,8 +103,9 @@ def _classes(files: Sequence[Path], reason: str) -> Guess | None:
     if ignored:
         guess.keys["ignore"] = ignored if len(ignored) > 1 else ignored[0]
         guess.reasons["ignore"] = "usual for pixels that do not count"
-    colours = _palette(files[0], len(names)) if names else None
-    if colours:
+    palette = read_palette(files[0]) if names and files[0].suffix.lower() != ".npy" else ()
+    colours = [list(colour) for colour in palette[: len(names or [])]]
+    if names and len(colours) == len(names):
         guess.keys["colours"] = colours
         guess.reasons["colours"] = f"the palette of {files[0].name}"
     return guess
@@ -164,17 +164,6 @@ def _read(path: Path) -> tuple[np.ndarray, str]:
     if value.ndim == 3 and value.dtype == np.uint8 and (value[..., :3] == value[..., :1]).all():
         value = value[..., 0]
     return (value.astype(np.uint8) if value.dtype == bool else value), mode
-
-
-def _palette(path: Path, count: int) -> list[list[int]] | None:
-    if path.suffix.lower() == ".npy":
-        return None
-    with Image.open(path) as picture:
-        values = picture.getpalette("RGB") if picture.mode == "P" else None
-    if values is None:
-        return None
-    colours = [values[3 * index : 3 * index + 3] for index in range(count)]
-    return colours if all(len(colour) == 3 for colour in colours) else None
 
 
 def _spread(files: Sequence[Path], count: int) -> list[Path]:

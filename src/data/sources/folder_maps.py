@@ -7,24 +7,34 @@ from pathlib import Path
 import numpy as np
 
 from src.data.files.maps import read_array, read_colours, read_plane
+from src.data.files.pictures import read_palette
 from src.data.sources.folder_classes import ClassCoding, class_coding
 from src.data.sources.folder_description import FILE, MapDescription, listed
 from src.foundation.errors import UserError
 from src.modalities.base import Modality
 from src.modalities.known import IMAGE
+from src.visual.palette import Colour
 
 UNKNOWN = -1
 NEITHER = 0.3, 1.4
 """Lengths of (value / 127.5 - 1) between which a picture's colour is a direction: middle grey and black are none."""
 
 
-def modality_of(name: str, described: MapDescription, components: int) -> Modality:
-    """Return what a described map is; raises ValueError for what contradicts itself."""
+def modality_of(name: str, described: MapDescription, components: int, palette: tuple[Colour, ...] = ()) -> Modality:
+    """Return what a described map is; raises ValueError for what contradicts itself.
+
+    Args:
+        name: the map's name.
+        described: its description.
+        components: of vectors.
+        palette: of its pictures, where they have one.
+    """
     if described.kind == "image":
         return IMAGE
     if described.kind == "classes":
         coding = class_coding(described)
-        return Modality(name=name, kind="classes", names=coding.names, colours=coding.colours, resize=described.resize)
+        colours = coding.with_palette(palette)
+        return Modality(name=name, kind="classes", names=coding.names, colours=colours, resize=described.resize)
     if described.kind == "scalar":
         return Modality(
             name=name, kind="scalar", unit=described.unit or "", low=described.low, high=described.high,
@@ -44,6 +54,11 @@ def components_of(described: MapDescription, file: Path) -> int:
     if described.kind != "vector" or file.suffix.lower() != ".npy":
         return 3
     return read_array(file, 3).shape[-1]
+
+
+def palette_of(described: MapDescription, file: Path) -> tuple[Colour, ...]:
+    """Return the palette of a picture of classes; empty where it has none."""
+    return read_palette(file) if described.kind == "classes" and file.suffix.lower() != ".npy" else ()
 
 
 @dataclass(frozen=True)
