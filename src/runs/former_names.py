@@ -44,5 +44,12 @@ def present_task(config: Any) -> Any:
             TARGET: "scalar", "name": former, "modality": depth_in(config.get("unit", "m")).plain(), "metrics": metrics
         }  # fmt: skip
     if former == "normal":
-        return {TARGET: "vector", "name": former, "modality": NORMAL.plain()}
+        metrics = ["mean_angle", "median_angle", "within_11", "within_22", "within_30"]
+        return {TARGET: "vector", "name": former, "modality": NORMAL.plain(), "metrics": metrics}
     return dict(config)
+
+
+def by_name_of_modality(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's configuration as a command line has it: its modality is a name, which the dataset explains."""
+    modality = config.get("modality")
+    return {**config, "modality": modality["name"]} if isinstance(modality, Mapping) else dict(config)

@@ -19,7 +19,8 @@ NOT_DECISIVE = (
     "extensions",
     "teacher_cache", "channels_last", "compile", "compile_backend", "compile_mode",  # the same up to rounding
 )  # fmt: skip
-OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural")
+OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural", "depth_unit")
+"""The store's content stands for where it is from; the unit of depth was an option of earlier versions."""
 OF_TRAINER_NOT_DECISIVE = (
     "accelerator", "devices", "num_nodes", "strategy", "precision", "max_steps", "max_time", "fast_dev_run",
     "limit_test_batches", "log_every_n_steps", "num_sanity_val_steps", "enable_model_summary", "enable_progress_bar",

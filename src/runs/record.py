@@ -13,7 +13,7 @@ from src.foundation.errors import UserError
 from src.foundation.files import write_json
 from src.foundation.validation import validated
 from src.runs.canonical import Configuration, canonical
-from src.runs.former_names import by_present_names, present_task
+from src.runs.former_names import by_name_of_modality, by_present_names, present_task
 from src.runs.identity import decisive, run_digest
 from src.runs.shape import ClassesShape, RecordShape, ResultsShape
 
@@ -125,7 +125,8 @@ def _earlier_configuration(path: Path, record: Mapping[str, Any]) -> Configurati
         values = yaml.safe_load((path / "config.yaml").read_text())
         values["model"] = by_present_names(values["model"])
         precision = str(values["trainer"].get("precision"))
-        return decisive(values, record["task_configs"], data, precision)
+        tasks = {name: by_name_of_modality(config) for name, config in record["task_configs"].items()}
+        return decisive(values, tasks, data, precision)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         raise UserError(
             f"{path} does not say how it was trained", f"config.yaml cannot be used: {type(error).__name__}"
