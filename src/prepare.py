@@ -11,7 +11,8 @@ from src.app.command import Invocation
 from src.app.configuration.commands import PrepareConfig
 from src.data.sources.base import SOURCES, DescribesItself, Source
 from src.data.store.contact_sheet import contact_sheet
-from src.data.store.manifest import CONTACT_SHEET, Manifest, differences
+from src.data.store.manifest import CONTACT_SHEET, Manifest
+from src.data.store.manifest_differences import differences
 from src.data.store.pack import pack, plan
 from src.data.store.reader import PackedStore
 from src.data.store.summary import summary

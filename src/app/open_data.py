@@ -11,7 +11,8 @@ from src.app.configuration.train import TrainConfig
 from src.data.loading.label_masks import draw_labels
 from src.data.loading.module import DenseDataModule, open_store
 from src.data.sources.base import SOURCES
-from src.data.store.manifest import Manifest, read_manifest
+from src.data.store.manifest import Manifest
+from src.data.store.manifest_file import read_manifest
 from src.data.store.pack import pack_if_missing
 from src.data.transforms.base import Transform
 from src.foundation.errors import UserError

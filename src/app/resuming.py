@@ -54,7 +54,7 @@ def saved_configuration(run: Run, invocation: Invocation[TrainConfig]) -> tuple[
         raise UserError(
             f"{saved} cannot be read", f"{type(error).__name__}: {error}".split("\n")[0], "begin anew"
         ) from error
-    if not isinstance(values, dict) or "probe" not in values:
+    if not isinstance(values, dict) or "probe" not in values or "label" not in (values.get("dataset") or {}):
         raise UserError(f"{folder} was begun by an older version", "its config lacks what is needed now", "begin anew")
     values |= _lists_of_single_parts(values)
     values |= {"resume": str(folder), "reuse": False, "extensions": invocation.config.extensions}

@@ -27,8 +27,10 @@ def transform(request: pytest.FixtureRequest) -> tuple[str, Transform]:
     return request.param, TRANSFORMS.build(option("transform", request.param) or {})
 
 
-@pytest.fixture(scope="module", params=options("task"))
+@pytest.fixture(scope="module", params=[*options("task"), "classes", "scalar", "vector", "binary"])
 def task(request: pytest.FixtureRequest) -> Task:
+    if request.param not in options("task"):
+        return built_task({"_target_": request.param, "name": "map"})  # a scalar of its own has NaN where invalid
     (part,) = find_parts({"task": request.param}, {})
     return built_task(part.config)
 
@@ -63,7 +65,7 @@ def test_a_target_has_the_values_of_the_pixels_it_comes_from(transform: tuple[st
             if mirrored := bool(column[0, 0] > column[0, -1]):
                 target, column = task.hflip(target), column.shape[-1] - 1 - column
             expected = task.rescale(target[..., row, column], 1 / nearer)
-            torch.testing.assert_close(out[task.name][i : i + 1], expected, rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(out[task.name][i : i + 1], expected, rtol=1e-5, atol=1e-6, equal_nan=True)
             moved |= mirrored or not torch.equal(out["row"][i], maps["row"][i])
     assert moved == (name in GEOMETRIC)
 

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from src.data.sources.base import Source
 from src.data.store.lock import only_writer
-from src.data.store.manifest import FORMAT, ArrayFile, Manifest, Split, prepare_command
+from src.data.store.manifest import FORMAT, ArrayFile, Manifest, Split
+from src.data.store.manifest_file import prepare_command
 from src.data.store.place import require_replaceable
 from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter

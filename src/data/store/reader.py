@@ -7,7 +7,8 @@ import numpy as np
 
 from src.data.files.opening import unreadable
 from src.data.store.consistency import contradictions
-from src.data.store.manifest import MANIFEST, ArrayFile, Manifest, prepare_command, read_manifest
+from src.data.store.manifest import MANIFEST, ArrayFile, Manifest
+from src.data.store.manifest_file import prepare_command, read_manifest
 from src.foundation.errors import UserError
 
 

@@ -8,7 +8,9 @@ from types import TracebackType
 
 import numpy as np
 
-from src.data.store.manifest import MANIFEST, ArrayFile, Manifest, Split, differences, prepare_command
+from src.data.store.manifest import MANIFEST, ArrayFile, Manifest, Split
+from src.data.store.manifest_differences import differences
+from src.data.store.manifest_file import manifest_from_json, prepare_command
 from src.data.store.reader import checksum
 from src.data.store.statistics import MapStatistics, measure, open_array, with_measured
 from src.foundation.errors import UserError
@@ -111,7 +113,7 @@ class StoreWriter:
         if not path.exists():
             return False
         try:
-            found = Manifest.from_json(path.read_text())
+            found = manifest_from_json(path.read_text())
             changed = differences(found, self.plan)
         except (KeyError, TypeError, ValueError) as error:
             changed = [f"its plan cannot be read: {error}"]
