@@ -16,6 +16,7 @@ import pytest
 
 from src.data.sources.base import SPLITS, by_name
 from src.data.store.lock import only_writer
+from src.data.store.manifest_differences import differences
 from src.data.store.pack import pack, pack_if_missing, plan, read_all
 from src.data.store.reader import PackedStore
 from src.data.store.writer import StoreWriter
@@ -284,3 +285,22 @@ def test_a_full_disk_is_foreseen(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UserError, match="GB are free there"):
         pack(Noise(), root, SIZE, workers=0, dataset="noise")
     assert not root.with_name("noise-4x6.partial").exists()
+
+
+def test_a_store_of_the_version_before_is_read_and_needs_no_preparing(store: PackedStore) -> None:
+    path = store.root / "manifest.json"
+    content = json.loads(path.read_text())
+    label = content["modalities"]["label13"]
+    former = {key: value for key, value in content.items() if key not in ("modalities", "statistics")}
+    former |= {
+        "format": 1,
+        "labels": {"label13": {key: label[key] for key in ("names", "colours")}},
+        "units": {"depth": "m"},
+    }
+    path.write_text(json.dumps(former))
+    read = PackedStore.open(store.root)
+    assert {name: modality.kind for name, modality in read.manifest.modalities.items()} == {
+        "depth": "scalar", "image": "image", "label13": "classes", "normal": "vector",
+    }  # fmt: skip
+    assert read.manifest.modalities["depth"] == depth()
+    assert differences(read.manifest, plan(Noise(), SIZE, "noise")) == []

@@ -61,7 +61,7 @@ def manifest_from_json(text: str) -> Manifest:
     if raw["format"] not in READABLE:
         raise ValueError(f"it has format {raw['format']}, this version reads up to format {FORMAT}")
     return Manifest(
-        format=raw["format"],
+        format=FORMAT,
         dataset=raw["dataset"],
         size=_pair(raw["size"]),
         modalities=_modalities(raw),
