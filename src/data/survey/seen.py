@@ -11,6 +11,8 @@ from src.modalities.storing import encode, is_valid
 
 FRAMES = 8
 """Frames of each split that are looked at, spread evenly."""
+AT_MOST = 64
+"""Frames that are looked at where a map holds nothing, or one class, in the first: persons are in few pictures."""
 PIXELS = 65_536
 """About how many pixels of a map are kept, a regular grid of them."""
 
@@ -38,16 +40,41 @@ class Seen:
 
 
 def look(source: Source, size: tuple[int, int]) -> list[Seen]:
-    """Read FRAMES frames of each split at ``size``; raises UserError where one has values that it cannot have."""
+    """Read FRAMES frames of each split at ``size``, and more, up to AT_MOST, while a map says nothing.
+
+    Raises:
+        UserError: a frame has values that it cannot have.
+    """
     maps: dict[str, dict[str, list[np.ndarray]]] = {}
     for split in source.splits:
         names = source.frames(split)
-        for index in np.unique(np.linspace(0, len(names) - 1, min(FRAMES, len(names))).astype(int)).tolist():
+        for place, index in enumerate(_spread(len(names))):
+            seen = {name: found[split] for name, found in maps.items() if split in found}
+            if place >= FRAMES and not any(_says_nothing(source.modalities[name], seen[name]) for name in seen):
+                break
             where = f"{split} frame {names[index]}"
             for name, value in source.read(split, index, size).items():
                 encode(source.modalities[name], value, where, source.description)
                 maps.setdefault(name, {}).setdefault(split, []).append(_thinned(value))
     return [Seen(source.modalities[name], found) for name, found in maps.items()]
+
+
+def _spread(count: int) -> list[int]:
+    """Return indices of frames, the first FRAMES spread evenly over all ``count``, and so are all of them."""
+    few, many = (np.unique(np.linspace(0, count - 1, min(most, count)).astype(int)) for most in (FRAMES, AT_MOST))
+    return [*few.tolist(), *np.setdiff1d(many, few).tolist()]
+
+
+def _says_nothing(modality: Modality, maps: list[np.ndarray]) -> bool:
+    """Whether maps have no valid pixel or, where they have classes, a single one."""
+    needed = 2 if modality.kind in ("classes", "binary") else 1
+    found: set[float] = set()
+    for value in maps:
+        valid = value[is_valid(modality, value)]
+        found |= set(np.unique(valid).tolist()) if needed > 1 else ({0.0} if valid.size else set())
+        if len(found) >= needed:
+            return False
+    return True
 
 
 def _thinned(value: np.ndarray) -> np.ndarray:
