@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch._functorch import config as functorch_config
 
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
@@ -215,6 +216,9 @@ def _module(
         module = MultiTaskModule(weighting=weighting, distillation=distillation, **common)
     if config.compile:
         module.in_cuda_graphs = config.compile_mode is not None
+        if isinstance(module, MultiTaskModule) and module.weighting.autograd_passes:
+            # each loss is differentiated by itself, and the first compiled pass would give away what the next one reads
+            functorch_config.donated_buffer = False
         mode = {"mode": config.compile_mode} if config.compile_mode else {}
         for each in networks:
             each.trunk.compile(backend=config.compile_backend, **mode)

@@ -30,6 +30,14 @@ def present_task(config: Any) -> Any:
     """Return the configuration that a task of an earlier version has now: by kind, with its modality."""
     if not isinstance(config, Mapping):
         return config
+    try:
+        return _by_kind(config) or dict(config)
+    except (TypeError, ValueError):  # values that no earlier version wrote: the task is refused by its name
+        return dict(config)
+
+
+def _by_kind(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the configuration of a task of an earlier version by kind; None for any other."""
     target = str(config.get(TARGET))
     former = target.rpartition(".")[2].lower() if target.startswith("src.tasks.") else target
     if former == "semantic" and isinstance(count := config.get("classes"), int):
@@ -46,7 +54,7 @@ def present_task(config: Any) -> Any:
     if former == "normal":
         metrics = ["mean_angle", "median_angle", "within_11", "within_22", "within_30"]
         return {TARGET: "vector", "name": former, "modality": NORMAL.plain(), "metrics": metrics}
-    return dict(config)
+    return None
 
 
 def by_name_of_modality(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 OPTIONS = sorted(
     f"{'logger' if file.parent.name == 'tracker' else file.parent.name}={file.stem}"
     for file in CONF.glob("*/*.yaml")
-    if file.parent.name not in ("stage", "experiment", "task", "debug", "preset")
+    if file.parent.name not in ("stage", "experiment", "task", "debug", "preset") and file.stem != "folder"
 )
+"""All but dataset=folder, whose size only its store knows."""
 TINY = ("dataset.size=[32,64]", "dataset.batch_size=2", "dataset.workers=0", "model.filters=[4,4,4,4,4]")
 SHORT = ("debug=batch", "trainer=cpu", "trainer.precision=32-true", "optimiser.lr=0.0001")
 

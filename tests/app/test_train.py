@@ -185,7 +185,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(workspace: Wo
         (("stage=student", "augmentation=scale_flip", "augmentation.scale_flip.scales=[0.5]"), "0.5"),
         (("stage=student", "dataset.size=64"), "dataset.size"),
         (("stage=student", "dataset.batch_size=0"), "at least 1"),
-        (("stage=student", "dataset.classes=40"), "no label40"),
+        (("stage=student", "dataset.classes=40"), "needs the map label40, which rooms has not"),
         (("stage=student", "trainer.max_epochs=0"), "at least 1"),
         (("stage=student", "seed=x"), "seed=x is not a whole number"),
         (("stage=student", "optimiser.lr=1e-3x"), "optimiser.lr=1e-3x is not a number"),
