@@ -38,8 +38,9 @@ class TimmDenseTrunk(Trunk):
             tuple(int(described[i]["reduction"]) for i in indices),
             _has_class_token(model),
         )
+        self.normed = found.plain and hasattr(model, "norm")  # SAM's ends in a neck of other channels instead
         if hasattr(model, "prune_intermediate_layers"):  # layers without gradients would stop distributed training
-            model.prune_intermediate_layers(list(indices), prune_norm=not found.plain, prune_head=True)
+            model.prune_intermediate_layers(list(indices), prune_norm=not self.normed, prune_head=True)
         self.model, self.indices, self.found = model, tuple(indices), found
         self.decoder: Decoder = DECODERS.build(decoder, found)
         names = [*(f"encoder{i + 1}" for i in range(LEVELS - 1)), "bottleneck"]
@@ -64,7 +65,7 @@ class TimmDenseTrunk(Trunk):
     def _intermediates(self, image: Tensor, indices: Sequence[int]) -> tuple[list[Tensor], list[Tensor] | None]:
         tokens = {"return_prefix_tokens": True} if self.found.class_token else {}
         found = self.model.forward_intermediates(
-            image, indices=list(indices), norm=self.found.plain, stop_early=True,
+            image, indices=list(indices), norm=self.normed, stop_early=True,
             output_fmt="NCHW", intermediates_only=True, **tokens,
         )  # fmt: skip
         if not tokens:

@@ -27,6 +27,7 @@ BACKBONES: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
     "efficientnet": ("test_efficientnet", {}, (64, 96)),
     "resnet": ("test_resnet", {}, (64, 96)),
     "maxvit": ("test_maxvit", {"img_size": [64, 96]}, (64, 96)),
+    "sam": ("samvit_base_patch16", NARROW, (48, 64)),
     "beit": ("beit_base_patch16_224", {**NARROW, "img_size": [48, 64]}, (48, 64)),
 }
 DECODERS: dict[str, dict[str, Any]] = {
