@@ -22,6 +22,7 @@ from src.foundation.errors import UserError
 from src.foundation.hardware import choose_precision, count_processes
 from src.loss_weights.base import LOSS_WEIGHTS
 from src.models.base import MultiTaskNetwork, build_network
+from src.models.batch_norm import refuse_single_values
 from src.runs.canonical import Configuration
 from src.runs.find_teachers import find_teachers
 from src.runs.identity import dataset_identity, decisive, run_digest
@@ -89,12 +90,14 @@ def assemble(
     torch.manual_seed(config.seed)
     network = build_network(config.model, {name: task.channels for name, task in tasks.items()})
     network.check_size(config.dataset.size)  # before data are drawn
+    precision = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
+    processes = count_processes(config.trainer.devices, config.trainer.num_nodes, config.trainer.accelerator)
+    if config.dataset.batch_size == 1 and not (config.trainer.sync_batchnorm and processes > 1):
+        refuse_single_values(network, config.dataset.size)
     augmentation: list[Transform] = [TRANSFORMS.build(part) for part in config.augmentation.values()]
     data = open_data(config, tasks, augmentation)
     dataset = dataset_identity(values["dataset"], data.store.manifest)
     known = {"content": dataset["content"], "train_images": len(data.train_indices)}
-    precision = choose_precision(str(config.trainer.precision), config.trainer.accelerator)
-    processes = count_processes(config.trainer.devices, config.trainer.num_nodes, config.trainer.accelerator)
     configuration = decisive(values, task_configs(config), known, precision, processes)
     if teachers is None:
         teachers = _teachers(config, tasks, dataset, configuration, overrides)

@@ -31,7 +31,9 @@ class ModelSubject:
         return self.build(OUTPUTS)
 
     def size(self, steps: int = 0) -> tuple[int, int]:
-        """Return the height and width of images: multiples of the divisor, larger by ``steps`` of it."""
+        """Return the height and width of images: multiples of the divisor, ``steps`` larger, or the only ones."""
+        if self.network.trunk.only_size:
+            return self.network.trunk.only_size
         divisor = self.network.trunk.divisor
         height, width = (-(-least // divisor) * divisor + steps * divisor for least in LEAST)
         return height, width

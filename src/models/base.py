@@ -42,6 +42,8 @@ class Trunk(nn.Module, ABC):
     """Channels of each level; the last level feeds the heads."""
     divisor: int
     """Height and width of an image must be multiples of this."""
+    only_size: tuple[int, int] | None = None
+    """The height and width that images must have, where no others pass."""
 
     @abstractmethod
     def forward(self, image: Tensor, until: str | None = None) -> Features:
@@ -85,6 +87,14 @@ class MultiTaskNetwork(nn.Module):
             who: what the message calls this network.
             mend: what mends it; ``{}`` becomes the next larger size that fits.
         """
+        only = self.trunk.only_size
+        if only and size != only:
+            raise UserError(
+                f"images of {size[0]}x{size[1]} do not fit {who}",
+                f"its backbone takes {only[0]}x{only[1]} and nothing else",
+                f"{mend.format(f'{only[0]},{only[1]}')}; or build it for others: "
+                f"options {{img_size: [{size[0]},{size[1]}]}} or {{dynamic_img_size: true}}, where timm's can",
+            )
         if any(length % self.trunk.divisor for length in size):
             larger = ",".join(str(-(-length // self.trunk.divisor) * self.trunk.divisor) for length in size)
             raise UserError(

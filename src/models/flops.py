@@ -20,9 +20,9 @@ def forward_flops(
         size: height and width.
         levels: levels whose features alone are computed; None counts the whole network.
     """
-    with torch.device("meta"):
-        network = build_network(model, outputs, pretrained=False).eval()
-        image = torch.empty(1, 3, *size)
+    with torch.random.fork_rng(devices=[]):  # built with numbers, as smp's MiT needs some of them while it is built
+        network = build_network(model, outputs, pretrained=False).eval().to("meta")
+    image = torch.empty(1, 3, *size, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         if levels is None:
             network(image)

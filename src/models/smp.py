@@ -76,5 +76,7 @@ def smp_network(
             "train from scratch with model.weights=null, or try again with a network",
         ) from error
     if architecture.lower() == "dpt":
-        raise UserError("'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps")
+        raise UserError(
+            "'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps", "model=vit_dpt"
+        )
     return MultiTaskNetwork(SmpTrunk(model), outputs, _head)

@@ -63,6 +63,13 @@ def timm_network(
     Raises:
         UserError: no such network, one without intermediate features, or weights that are unavailable or do not fit.
     """
+    model = timm_backbone(backbone, weights, options)
+    _drop_unused(model)
+    return MultiTaskNetwork(TimmTrunk(model), outputs, _head)
+
+
+def timm_backbone(backbone: str, weights: str | None, options: Mapping[str, Any] | None) -> Any:
+    """Build timm's ``backbone`` without classes, with ``weights`` from a file or the hub; raises UserError."""
     if files := sorted(set(options or {}) & LOADING):
         raise UserError(
             f"model.options cannot hold {', '.join(files)}",
@@ -74,8 +81,7 @@ def timm_network(
         raise UserError(f"timm's '{backbone}' gives no intermediate features", "it has no forward_intermediates")
     if weights not in (None, "hub"):
         _load(model, Path(str(weights)), backbone)
-    _drop_unused(model)
-    return MultiTaskNetwork(TimmTrunk(model), outputs, _head)
+    return model
 
 
 def _drop_unused(model: Any) -> None:

@@ -12,6 +12,7 @@ from src.foundation.part_options import TARGET, slots_of
 from src.foundation.registry import REGISTRIES
 from src.loss_weights.base import LOSS_WEIGHTS
 from src.models.base import MODELS
+from src.models.decoders.base import DECODERS
 from src.runs.former_names import NO_AUGMENTATION
 from src.tasks.base import TASKS
 from src.training.optimisers import OPTIMISERS
@@ -21,7 +22,7 @@ Configuration = dict[str, Any]
 EXACT = 2**53
 """Below it floating-point numbers tell all whole ones apart."""
 
-PARTS = (TASKS, MODELS, REGIMES, ADAPTORS, DISTANCES, LOSS_WEIGHTS, OPTIMISERS, SCHEDULES, TRANSFORMS)
+PARTS = (TASKS, MODELS, DECODERS, REGIMES, ADAPTORS, DISTANCES, LOSS_WEIGHTS, OPTIMISERS, SCHEDULES, TRANSFORMS)
 """The kinds of parts whose options are filled in where a configuration leaves them out."""
 KINDS = {registry.kind for registry in PARTS}
 

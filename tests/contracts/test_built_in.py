@@ -19,14 +19,24 @@ from tests.data.pascal_context import data as pascal_context
 
 NARROW = {"filters": [4, 6, 8, 8, 8]}
 LIGHT = {"encoder": "tu-lcnet_050"}
+TINY_SWIN = {
+    "backbone": "swin_tiny_patch4_window7_224",
+    "options": {"embed_dim": 12, "depths": [1, 2, 1, 1], "num_heads": [1, 1, 2, 2]},
+}
+THIN = {"channels": 16}
 SMALLER: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("segnet", "segnet_deep", "segnet_wide", "segnet_quarter", "mtan", "mtan_quarter"), NARROW),
     **dict.fromkeys(("deeplab_resnet50", "unet_resnet50"), LIGHT),
+    "vit_dpt": {"backbone": "test_vit", "decoder": {"_target_": "dpt", "reassembled": [8, 8, 8, 8], **THIN}},
+    "vit_linear": {"backbone": "test_vit", "decoder": {"_target_": "linear", **THIN}},
+    "convnext_upernet": {"backbone": "test_convnext", "decoder": {"_target_": "upernet", **THIN}},
+    "swin_upernet": {**TINY_SWIN, "decoder": {"_target_": "upernet", **THIN}},
+    "lite0_conv": {"backbone": "test_efficientnet", "decoder": {"_target_": "conv", **THIN}},
 }
 """Options with which large networks are looked at in a moment."""
 SMP = {"until_is_the_last_level": "smp's encoders run all their stages, whatever the last level is"}
 BROKEN: dict[str, dict[str, str]] = {
-    **dict.fromkeys(("model=smp", "model=deeplab_resnet50", "model=unet_resnet50"), SMP),
+    **dict.fromkeys(("model=smp", "model=deeplab_resnet50", "model=unet_resnet50", "model=mit_b0_segformer"), SMP),
     "distillation=online": {
         "nothing_is_learned_without_autograd": "running statistics of the single-task networks move without autograd",
     },
