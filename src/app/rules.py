@@ -109,6 +109,10 @@ def options_belong_to_what_is_switched_on(request: Request) -> Iterator[UserErro
         usual = REGIMES.options(distillation)["temperature"].default
         if distillation["temperature"] != usual:
             yield _off("distillation.temperature", "no output is distilled", "distillation.output_weight=1")
+    if distillation.get("teacher_dropout_by") == "image" and not distillation.get("teacher_dropout"):
+        yield _off("distillation.teacher_dropout_by", "no teacher is dropped", "distillation.teacher_dropout=0.5")
+    if distillation.get("adaptor_warmup") and distillation.get("levels") == []:
+        yield _off("distillation.adaptor_warmup", "no feature is aligned", "distillation.levels=[decoder]")
     if config.compile_mode is not None and not config.compile:
         yield _off("compile_mode", "nothing is compiled", "compile=true")
     if select_overrides(request.overrides, "compile_backend") and not config.compile:
@@ -119,6 +123,15 @@ def options_belong_to_what_is_switched_on(request: Request) -> Iterator[UserErro
         yield _off("probe.images", "nothing is probed", "probe.every=1")
     if config.trainer.gradient_clip_algorithm and config.trainer.gradient_clip_val is None:
         yield _off("trainer.gradient_clip_algorithm", "nothing is clipped", "trainer.gradient_clip_val=1")
+
+
+@RULES.append
+def the_student_is_pulled_at_last(request: Request) -> Iterator[UserError]:
+    """Adaptors that are warmed up all the time would leave the student a plain baseline; debug runs end early."""
+    warmup, epochs = request.config.distillation.get("adaptor_warmup") or 0, request.config.trainer.max_epochs
+    if not request.teaching and request.config.names.debug is None and warmup >= epochs:
+        what = f"distillation.adaptor_warmup={warmup:g} leaves no epoch in which features are aligned"
+        yield UserError(what, f"trainer.max_epochs is {epochs}", f"distillation.adaptor_warmup={epochs // 4}")
 
 
 @RULES.append
