@@ -74,12 +74,26 @@ def nothing_is_said_of_teachers_that_are_not_used(request: Request) -> Iterator[
     if not request.teaching and request.regime.needs_trained_teachers:
         return
     choice = config.teacher
-    named = {"model": choice.model, "size": choice.size, "seed": choice.seed, **choice.entries}
+    named = {"model": choice.model, "size": choice.size, "seed": choice.seed, "proxy": choice.proxy, **choice.entries}
     chosen = {f"teacher.{key}": "null" for key, value in named.items() if value is not None}
     chosen |= {"teacher_cache": "0"} if config.teacher_cache else {}
     why = "no trained teacher is used here"
     for key, off in chosen.items():
         yield UserError(f"{key} would change nothing", why, f"{key}={off}, or stage=student distillation=matched")
+
+
+@RULES.append
+def a_proxy_is_named_and_not_searched_for(request: Request) -> Iterator[UserError]:
+    """What teachers are searched by changes nothing where all of them are named."""
+    choice, tasks = request.config.teacher, request.config.tasks
+    entries = {name: choice.entries.get(name) for name in tasks}
+    if choice.proxy is None or any(isinstance(entry, dict) and "from" not in entry for entry in entries.values()):
+        return
+    for key, value in {"model": choice.model, "size": choice.size, "seed": choice.seed}.items():
+        if value is not None:
+            yield UserError(f"teacher.{key} would change nothing", "teacher.proxy names the teacher", "leave it out")
+    if tasks and all(entries[name] is not None for name in tasks):
+        yield UserError("teacher.proxy would change nothing", "every task has an entry of its own", "leave it out")
 
 
 @RULES.append

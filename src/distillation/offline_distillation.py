@@ -77,8 +77,9 @@ class OfflineDistillation(Distillation):
         return self._outside[0]
 
     def teacher_networks(self) -> list[MultiTaskNetwork]:
-        """List the frozen networks."""
-        return [network for network in self.teachers.networks.values() if isinstance(network, MultiTaskNetwork)]
+        """List the frozen networks, each once."""
+        networks = dict.fromkeys(self.teachers.networks.values())
+        return [network for network in networks if isinstance(network, MultiTaskNetwork)]
 
     def teacher_features(self, image: Tensor) -> dict[str, Features]:
         """Map images (N, 3, H, W) to each teacher's features."""
