@@ -12,6 +12,7 @@ from src.app.assemble import Assembled, assemble
 from src.app.command import read_checked
 from src.app.composing import composed_values
 from src.app.configuration.train import TrainConfig
+from src.app.open_data import tasks_on_data
 from src.app.overrides import read_command_line, select_overrides
 from src.app.rules import Request, broken_rules
 from src.data.loading.module import DenseDataModule
@@ -80,7 +81,7 @@ def build_subject(name: str, setting: Setting, train: Sequence[str]) -> Subject:
         f"compile_mode={setting.compile if isinstance(setting.compile, str) else 'null'}",
     ]
     config, values = composed_training(name, overrides)
-    tasks = build_tasks(config.tasks)
+    tasks = build_tasks(tasks_on_data(config))
     teachers = {
         task: Teacher("random weights", "", partial(build_network, config.model, {task: tasks[task].channels}))
         for task in tasks
