@@ -27,7 +27,7 @@ from src.runs.canonical import Configuration
 from src.runs.find_teachers import find_teachers
 from src.runs.identity import dataset_identity, decisive, run_digest
 from src.runs.network_file import build_tasks
-from src.runs.teacher import Teacher
+from src.runs.teacher import Teacher, load_teachers
 from src.runs.teacher_ranking import Student
 from src.tasks.base import Task
 from src.training.base import DenseModule
@@ -145,7 +145,7 @@ def _teachers(
         student["debug"] = None  # what a debug run has trained is no teacher
     choice = config.teacher
     size = list(choice.size) if choice.size else None
-    settings = {"model": choice.model, "size": size, "seed": choice.seed, **choice.entries}
+    settings = {"model": choice.model, "size": size, "seed": choice.seed, "proxy": choice.proxy, **choice.entries}
     asked = Student(student, configuration)
     return find_teachers(Path(config.paths.runs), list(tasks), asked, settings, overrides, _model_option)
 
@@ -177,7 +177,7 @@ def _distillation(
         Setup(
             student=network,
             tasks=tasks,
-            teachers={name: teacher.load() for name, teacher in teachers.items()},
+            teachers=load_teachers(teachers),
             build_network=build,
             adaptor=ADAPTORS.bind(config.adaptor),
             distance=DISTANCES.bind(config.distance),

@@ -74,6 +74,7 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
         "teachers": {name: teacher.entry for name, teacher in run.teachers.items()},
         "teacher_digests": {name: teacher.digest for name, teacher in run.teachers.items()},
         "teacher_runs": {name: teacher.run.digest for name, teacher in run.teachers.items() if teacher.run},
+        "proxy_teachers": {name: teacher.proxy_of for name, teacher in run.teachers.items() if teacher.proxy_of},
         "teacher_differences": {name: dict(teacher.differs) for name, teacher in run.teachers.items() if teacher.run},
         **supervision(config),
         "parameters": sum(p.numel() for p in run.network.parameters()),

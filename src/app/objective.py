@@ -39,6 +39,9 @@ def check_objective(config: TrainConfig) -> None:
         why = "no epoch is validated, so there is no such score"
         raise UserError(f"objective={SCORE} is never computed", why, "dataset.validation=holdout")
     taught = config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers
+    if objective == DELTA and taught and config.teacher.proxy is not None:
+        what, why = f"objective={DELTA} compares with single-task teachers", "teacher.proxy is a multi-task network"
+        raise UserError(what, why, f"objective={known[2]}, or {SCORE}")
     if objective == DELTA and not taught:
         what = "a teacher" if config.stage.name == "teacher" else f"distillation={config.names.distillation}"
         instead = f"objective={known[2]}, or {SCORE}"
@@ -60,12 +63,13 @@ def reference(teachers: Mapping[str, Any], metrics: Mapping[str, bool]) -> dict[
         place = entry.get("from") if isinstance(entry, Mapping) else entry
         path = Path(str(place))
         folder = path.parent if path.name == "weights.pt" else path
-        results = read_run(folder).results if (folder / "run.json").exists() else {}
-        found |= {key: value for key, value in results.items() if value is not None}
+        if (folder / "run.json").exists() and (run := read_run(folder)).record["stage"] == "teacher":
+            found |= {key: value for key, value in run.results.items() if value is not None}
     for key in metrics:
         if not found.get(key):
             task = key.partition("/")[0]
-            why = f"teacher.{task} is {teachers.get(task, 'none')}, and no {key} other than 0 is recorded there"
+            told = f"no {key} other than 0 of a single-task run is recorded there"
+            why = f"teacher.{task} is {teachers.get(task, 'none')}, and {told}"
             raise UserError(f"objective={DELTA} needs a teacher's {key}", why, f"teacher.{task}=RUN_DIRECTORY")
     return found
 

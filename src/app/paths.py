@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from src.runs.teacher_choice import CHOICES
+from src.runs.teacher_choice import CHOICES, PROXY
 
 Values = dict[str, Any]
-PLACES = (("paths", "data"), ("paths", "runs"), ("dataset", "root"), ("dataset", "source", "path"))
+PLACES = (("paths", "data"), ("paths", "runs"), ("dataset", "root"), ("dataset", "source", "path"), ("teacher", PROXY))
 
 
 def with_paths(values: Mapping[str, Any], change: Callable[[str], str]) -> Values:
@@ -29,7 +29,7 @@ def with_paths(values: Mapping[str, Any], change: Callable[[str], str]) -> Value
         if isinstance(section.get(key), str):
             section[key] = change(section[key])
     teachers = changed.get("teacher") or {}
-    teachers |= {name: _entry(entry, change) for name, entry in teachers.items() if name not in CHOICES}
+    teachers |= {name: _entry(entry, change) for name, entry in teachers.items() if name not in (*CHOICES, PROXY)}
     return changed
 
 

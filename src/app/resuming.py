@@ -62,7 +62,9 @@ def saved_configuration(run: Run, invocation: Invocation[TrainConfig]) -> tuple[
     refuse_to_resume(run, config.trainer.max_steps)
     if config.stage.name == "student" and REGIMES.traits(config.distillation).needs_trained_teachers:
         # the value of ``teacher`` that finds exactly the run's own teachers
-        values["teacher"] = {"model": None, "size": None, "seed": None} | dict.fromkeys(config.tasks, "none")
+        values["teacher"] = {"model": None, "size": None, "seed": None, "proxy": None} | dict.fromkeys(
+            config.tasks, "none"
+        )
         values["teacher"] |= run.record["teachers"]
     find = found_again(run.record, folder, _moved(invocation, values))
     values = with_paths(values, find)

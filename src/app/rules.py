@@ -74,12 +74,26 @@ def nothing_is_said_of_teachers_that_are_not_used(request: Request) -> Iterator[
     if not request.teaching and request.regime.needs_trained_teachers:
         return
     choice = config.teacher
-    named = {"model": choice.model, "size": choice.size, "seed": choice.seed, **choice.entries}
+    named = {"model": choice.model, "size": choice.size, "seed": choice.seed, "proxy": choice.proxy, **choice.entries}
     chosen = {f"teacher.{key}": "null" for key, value in named.items() if value is not None}
     chosen |= {"teacher_cache": "0"} if config.teacher_cache else {}
     why = "no trained teacher is used here"
     for key, off in chosen.items():
         yield UserError(f"{key} would change nothing", why, f"{key}={off}, or stage=student distillation=matched")
+
+
+@RULES.append
+def a_proxy_is_named_and_not_searched_for(request: Request) -> Iterator[UserError]:
+    """What teachers are searched by changes nothing where all of them are named."""
+    choice, tasks = request.config.teacher, request.config.tasks
+    entries = {name: choice.entries.get(name) for name in tasks}
+    if choice.proxy is None or any(isinstance(entry, dict) and "from" not in entry for entry in entries.values()):
+        return
+    for key, value in {"model": choice.model, "size": choice.size, "seed": choice.seed}.items():
+        if value is not None:
+            yield UserError(f"teacher.{key} would change nothing", "teacher.proxy names the teacher", "leave it out")
+    if tasks and all(entries[name] is not None for name in tasks):
+        yield UserError("teacher.proxy would change nothing", "every task has an entry of its own", "leave it out")
 
 
 @RULES.append
@@ -109,6 +123,10 @@ def options_belong_to_what_is_switched_on(request: Request) -> Iterator[UserErro
         usual = REGIMES.options(distillation)["temperature"].default
         if distillation["temperature"] != usual:
             yield _off("distillation.temperature", "no output is distilled", "distillation.output_weight=1")
+    if distillation.get("teacher_dropout_by") == "image" and not distillation.get("teacher_dropout"):
+        yield _off("distillation.teacher_dropout_by", "no teacher is dropped", "distillation.teacher_dropout=0.5")
+    if distillation.get("adaptor_warmup") and distillation.get("levels") == []:
+        yield _off("distillation.adaptor_warmup", "no feature is aligned", "distillation.levels=[decoder]")
     if config.compile_mode is not None and not config.compile:
         yield _off("compile_mode", "nothing is compiled", "compile=true")
     if select_overrides(request.overrides, "compile_backend") and not config.compile:
@@ -119,6 +137,15 @@ def options_belong_to_what_is_switched_on(request: Request) -> Iterator[UserErro
         yield _off("probe.images", "nothing is probed", "probe.every=1")
     if config.trainer.gradient_clip_algorithm and config.trainer.gradient_clip_val is None:
         yield _off("trainer.gradient_clip_algorithm", "nothing is clipped", "trainer.gradient_clip_val=1")
+
+
+@RULES.append
+def the_student_is_pulled_at_last(request: Request) -> Iterator[UserError]:
+    """Adaptors that are warmed up all the time would leave the student a plain baseline; debug runs end early."""
+    warmup, epochs = request.config.distillation.get("adaptor_warmup") or 0, request.config.trainer.max_epochs
+    if not request.teaching and request.config.names.debug is None and warmup >= epochs:
+        what = f"distillation.adaptor_warmup={warmup:g} leaves no epoch in which features are aligned"
+        yield UserError(what, f"trainer.max_epochs is {epochs}", f"distillation.adaptor_warmup={epochs // 4}")
 
 
 @RULES.append

@@ -68,25 +68,40 @@ class Alignment(nn.Module):
             for teacher, goal in dict.fromkeys((t, goal) for t, pairs in levels.items() for goal in pairs.values()):
                 self.standardisers[f"{teacher}/{goal}"] = STANDARDISERS[standardise](teachers[teacher][goal])
 
+    @property
+    def student_levels(self) -> set[str]:
+        """The student's levels that are aligned."""
+        return {level for pairs in self.levels.values() for level in pairs}
+
     def compared(self, teacher: str) -> list[str]:
         """List the levels at which ``teacher`` is compared, as ``distances`` names them."""
         levels = self.levels[teacher]
         return list(dict.fromkeys(levels.values() if self.ladder else levels))
 
-    def forward(self, student: Features, teachers: Mapping[str, Features]) -> dict[str, Tensor]:
-        """Map features of the student and of each teacher to one alignment loss per teacher."""
-        return {
-            teacher: torch.stack(list(d.values())).sum() for teacher, d in self.distances(student, teachers).items()
-        }
+    def forward(self, student: Features, teachers: Mapping[str, Features], by_image: bool = False) -> dict[str, Tensor]:
+        """Map features of the student and of each teacher to one alignment loss per teacher, or one per image (N)."""
+        found = self.distances(student, teachers, by_image)
+        return {teacher: torch.stack(list(distances.values())).sum(0) for teacher, distances in found.items()}
 
-    def distances(self, student: Features, teachers: Mapping[str, Features]) -> dict[str, dict[str, Tensor]]:
-        """Compute the distance at each level for each teacher; under a ladder levels are the teacher's."""
+    def distances(
+        self, student: Features, teachers: Mapping[str, Features], by_image: bool = False
+    ) -> dict[str, dict[str, Tensor]]:
+        """Compute the distance at each level for each teacher; under a ladder levels are the teacher's.
+
+        A distance is a scalar, or with ``by_image`` (N), whose mean is that scalar: distances average over images.
+        """
         found: dict[str, dict[str, Tensor]] = {}
         for pair in self.pairs(student, teachers):
             with torch.autocast(pair.student_side.device.type, enabled=False):
-                distance = self.distance(pair.student_side, pair.teacher_side)
-            found.setdefault(pair.teacher, {})[pair.level] = distance
+                found.setdefault(pair.teacher, {})[pair.level] = self._distance(pair, by_image)
         return found
+
+    def _distance(self, pair: Pair, by_image: bool) -> Tensor:
+        if not by_image:
+            distance: Tensor = self.distance(pair.student_side, pair.teacher_side)
+            return distance
+        images = zip(pair.student_side.split(1), pair.teacher_side.split(1), strict=True)
+        return torch.stack([self.distance(ours, theirs) for ours, theirs in images])
 
     def pairs(self, student: Features, teachers: Mapping[str, Features]) -> Iterator[Pair]:
         """Yield the pairs of features that are compared.

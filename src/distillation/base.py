@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from src.distillation.alignment import Alignment
+from src.distillation.pull import Pull, pulled_features
 from src.foundation.registry import Registry
 from src.models.base import Features, MultiTaskNetwork
 
@@ -36,12 +37,16 @@ class Traits:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """A student's pass over a batch: features, raw outputs (N, channels, H, W) and losses (scalars) by task."""
+    """A student's pass over a batch: features, raw outputs (N, channels, H, W) and losses (scalars) by task.
+
+    ``epoch`` counts the epochs that were trained before, with the part of the present one.
+    """
 
     batch: Mapping[str, Tensor]
     features: Features
     raw: Mapping[str, Tensor]
     losses: Mapping[str, Tensor]
+    epoch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Distillation(nn.Module, ABC):
         adaptors: how the adaptors are trained.
         include_in_weighting: whether the loss weighting weighs the sum of a task's loss and its distillation loss, not
             the task's loss alone.
+        pull: how strongly the losses pull at the student in its first epochs.
     """
 
     def __init__(
@@ -99,14 +105,27 @@ class Distillation(nn.Module, ABC):
         weights: Mapping[str, float],
         adaptors: AdaptorTraining,
         include_in_weighting: bool = False,
+        pull: Pull | None = None,
     ) -> None:
         super().__init__()
         self.alignment, self.weights, self.adaptors = alignment, dict(weights), adaptors
         self.include_in_weighting = include_in_weighting
+        self.pull = pull or Pull()
 
     @abstractmethod
     def forward(self, step: TrainingStep) -> DistillationOutput:
         """Compute the distillation losses of a step; without autograd, no state is updated."""
+
+    def pulled_features(self, step: TrainingStep) -> Features:
+        """Return the student's features, with as much of their gradient as the alignment has at the step's epoch."""
+        return pulled_features(step.features, self.alignment.student_levels, self.pull.of_alignment(step.epoch))
+
+    def logged_pull(self, step: TrainingStep) -> dict[str, dict[str, Tensor]]:
+        """Return for the log how strongly the alignment pulls, where that changes."""
+        if self.pull == Pull():
+            return {}
+        features = next(iter(step.features.values()))
+        return {"pull": {"align": torch.full((), self.pull.of_alignment(step.epoch), device=features.device)}}
 
     @abstractmethod
     def teacher_features(self, image: Tensor) -> dict[str, Features]:

@@ -58,7 +58,7 @@ class TeacherCache:
 
     def __str__(self) -> str:
         """Name the cached teachers and the size of their tables."""
-        taken = sum(rows.nbytes for table in self.tables.values() for rows in table.values()) / GIB
+        taken = sum({id(rows): rows.nbytes for table in self.tables.values() for rows in table.values()}.values()) / GIB
         rest = [name for name in self.teachers.networks if name not in self.tables]
         uncached = f"; too large for {', '.join(rest)}" if rest else ""
         return f"teacher cache: {', '.join(self.tables) or 'nothing'} ({taken:.2f} GiB){uncached}"
@@ -79,17 +79,20 @@ class TeacherCache:
 
     def _allocate(self, outputs: dict[str, dict[str, Tensor]], rows: int) -> None:
         """Allocate the tables of the teachers that fit into the capacity, the smallest first."""
-        sizes = {name: rows * sum(x[0].nbytes for x in found.values()) for name, found in outputs.items()}
-        left = self.capacity * GIB
+        sizes = {name: sum(x[0].nbytes for x in found.values()) for name, found in outputs.items()}
+        left, tables = self.capacity * GIB, dict[int, Tensor]()
         for name in sorted(sizes, key=lambda name: sizes[name]):
-            if sizes[name] > left:
+            # a network that teaches under several names gives all of them the same features: one table each
+            new = {id(x): x for x in outputs[name].values() if id(x) not in tables}
+            left -= rows * sum(x[0].nbytes for x in new.values())
+            if left < 0:
                 break
-            left -= sizes[name]
             # channels last, so that gathered rows have the networks' memory format
-            self.tables[name] = {
-                level: torch.empty(rows, *x.shape[2:], x.shape[1], dtype=x.dtype, device=x.device)
-                for level, x in outputs[name].items()
+            tables |= {
+                key: torch.empty(rows, *x.shape[2:], x.shape[1], dtype=x.dtype, device=x.device)
+                for key, x in new.items()
             }
+            self.tables[name] = {level: tables[id(x)] for level, x in outputs[name].items()}
         self.filled = True
 
 

@@ -19,7 +19,8 @@ class FrozenTeachers(nn.Module):
     """Frozen networks by name, which ``train()`` leaves in eval mode.
 
     Args:
-        networks: the trained networks; that of a task has the task's name.
+        networks: the trained networks; that of a task has the task's name. One that stands under several names, a
+            proxy teacher, runs once for all of them.
         levels: for each, the levels that are aligned; nothing beyond the deepest of them is computed.
         batchnorm: ``eval`` uses the running statistics, folded into convolutions; ``batch`` uses each batch's own
             and leaves the running ones alone, as the released KD4MTL code does, which never calls eval().
@@ -72,14 +73,23 @@ class FrozenTeachers(nn.Module):
         """
         features: dict[str, Features] = {}
         raw: dict[str, Tensor] = {}
-        for name, network in self.networks.items():
-            if (among is not None and name not in among) or (self.until[name] is None and name not in tasks):
-                continue
+        asked = [name for name in self.networks if among is None or name in among]
+        for names in self._by_network([name for name in asked if self.until[name] is not None or name in tasks]):
+            network, predicted = self.networks[names[0]], [name for name in names if name in tasks]
             assert isinstance(network, MultiTaskNetwork)
-            features[name] = network.features(self._resized(name, image), None if name in tasks else self.until[name])
-            if name in tasks:
-                raw[name] = network.predict(features[name], (image.shape[-2], image.shape[-1]), [name])[name]
-        return features, raw
+            until = None if predicted else _deepest(network, [str(self.until[name]) for name in names])
+            found = network.features(self._resized(names[0], image), until)
+            features |= dict.fromkeys(names, found)
+            if predicted:
+                raw |= network.predict(found, (image.shape[-2], image.shape[-1]), predicted)
+        return {name: features[name] for name in asked if name in features}, raw
+
+    def _by_network(self, names: Collection[str]) -> list[list[str]]:
+        """Group names whose teacher is the same network on images of the same size."""
+        groups: dict[tuple[int, Size | None], list[str]] = {}
+        for name in names:
+            groups.setdefault((id(self.networks[name]), self.sizes.get(name)), []).append(name)
+        return list(groups.values())
 
     def _resized(self, name: str, image: Tensor) -> Tensor:
         size = self.sizes.get(name)

@@ -9,14 +9,17 @@ from src.distillation.base import REGIMES, Traits
 from src.distillation.frozen_teachers import FrozenTeachers
 from src.distillation.levels import Levels, read_levels
 from src.distillation.offline_distillation import OfflineDistillation, Options
+from src.distillation.pull import Pull
 from src.distillation.setup import (
     AdaptorOptimiser,
     AdaptorSchedule,
+    AdaptorWarmup,
     IncludeInWeighting,
     Inverted,
     Ladder,
     Lambdas,
     LevelList,
+    PullFadeIn,
     Setup,
     TeacherNetwork,
     refuse_idle_teachers,
@@ -37,6 +40,9 @@ OutputWeight = Annotated[
 Temperature = Annotated[float, Field(gt=0, description="of the softened classes (Hinton et al. 2015)")]
 Dropout = Annotated[
     Share, Field(description="probability that a step leaves a teacher out; the one with the largest loss stays (UNIC)")
+]
+DropoutBy = Annotated[
+    Literal["batch", "image"], Field(description="whether teachers are drawn for the batch or for each image (UNIC)")
 ]
 Adaptive = Annotated[
     Share,
@@ -59,7 +65,10 @@ def offline(
     output_weight: OutputWeight = 0.0,
     temperature: Temperature = 4.0,
     teacher_dropout: Dropout = 0.0,
+    teacher_dropout_by: DropoutBy = "batch",
     adaptive_weights: Adaptive = 0.0,
+    fade_in: PullFadeIn = 0.0,
+    adaptor_warmup: AdaptorWarmup = 0.0,
     include_in_weighting: IncludeInWeighting = False,
     teacher_batchnorm: BatchNorm = "eval",
 ) -> OfflineDistillation:
@@ -80,7 +89,7 @@ def offline(
             {name: teacher.size for name, teacher in setup.teachers.items() if teacher.size},
         ),
         setup.tasks,
-        Options(output_weight, temperature, teacher_dropout, adaptive_weights),
+        Options(output_weight, temperature, teacher_dropout, adaptive_weights, teacher_dropout_by),
         **_cache(setup, teacher_batchnorm),
         alignment=setup.alignment(
             networks,
@@ -90,6 +99,7 @@ def offline(
         weights=weights,
         adaptors=adaptor_optimiser.training(adaptor_schedule),
         include_in_weighting=include_in_weighting,
+        pull=Pull(fade_in, adaptor_warmup),
     )  # fmt: skip
 
 

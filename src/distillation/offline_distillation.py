@@ -12,8 +12,9 @@ from src.distillation.base import Distillation, DistillationOutput, TrainingImag
 from src.distillation.cache import TeacherCache
 from src.distillation.folding import keep_in_autocast_precision
 from src.distillation.frozen_teachers import FrozenTeachers
+from src.distillation.pull import pulled
 from src.distillation.standardise import Standardiser
-from src.distillation.teacher_dropout import drop_teachers
+from src.distillation.teacher_dropout import TeacherDropout
 from src.models.base import Features, MultiTaskNetwork, feature_of
 from src.tasks.base import Task
 
@@ -27,12 +28,14 @@ class Options:
         temperature: of the softened classes (Hinton et al. 2015).
         teacher_dropout: probability that a step leaves a teacher out; the one with the largest loss stays (UNIC).
         adaptive_weights: rate, per epoch, at which the teachers' weights follow the student's loss over the teacher's.
+        teacher_dropout_by: ``batch`` or ``image``: for what teachers are drawn.
     """
 
     output_weight: float = 0.0
     temperature: float = 4.0
     teacher_dropout: float = 0.0
     adaptive_weights: float = 0.0
+    teacher_dropout_by: str = "batch"
 
 
 class OfflineDistillation(Distillation):
@@ -62,6 +65,7 @@ class OfflineDistillation(Distillation):
         self._outside = [teachers]
         self.tasks = {name: task for name, task in tasks.items() if name in teachers.predicted}
         self.options = options
+        self.dropout = TeacherDropout(options.teacher_dropout, options.teacher_dropout_by == "image")
         rate = options.adaptive_weights
         self.adaptive_weights = AdaptiveTeacherWeights(list(self.tasks), rate=rate) if rate else None
         self.predicted = list(self.tasks) if options.output_weight or rate else []
@@ -73,8 +77,9 @@ class OfflineDistillation(Distillation):
         return self._outside[0]
 
     def teacher_networks(self) -> list[MultiTaskNetwork]:
-        """List the frozen networks."""
-        return [network for network in self.teachers.networks.values() if isinstance(network, MultiTaskNetwork)]
+        """List the frozen networks, each once."""
+        networks = dict.fromkeys(self.teachers.networks.values())
+        return [network for network in networks if isinstance(network, MultiTaskNetwork)]
 
     def teacher_features(self, image: Tensor) -> dict[str, Features]:
         """Map images (N, 3, H, W) to each teacher's features."""
@@ -89,9 +94,13 @@ class OfflineDistillation(Distillation):
     def forward(self, step: TrainingStep) -> DistillationOutput:
         """Compute each teacher's alignment loss and, with ``output_weight``, its output distillation loss."""
         features, raw = self.teacher_outputs(step.batch)
-        aligned = self.alignment(step.features, features)
+        aligned = self.alignment(self.pulled_features(step), features, by_image=self.dropout.by_image)
         outputs = self._output_losses(step, raw) if self.options.output_weight else {}
-        logged = {"align": aligned, "output": outputs}
+        logged = {
+            kind: {name: loss.mean() for name, loss in losses.items()}
+            for kind, losses in (("align", aligned), ("output", outputs))
+        }
+        logged |= self.logged_pull(step)
         if self.adaptive_weights:
             if torch.is_grad_enabled():
                 theirs = [self.tasks[name].loss(raw[name], step.batch[name]) for name in self.tasks]
@@ -132,12 +141,17 @@ class OfflineDistillation(Distillation):
             standardiser.close()
 
     def _output_losses(self, step: TrainingStep, theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute each task's output distillation loss, a scalar, from the teachers' raw outputs."""
-        temperature = self.options.temperature
-        return {
-            name: self.tasks[name].output_distillation_loss(step.raw[name], raw, temperature)
-            for name, raw in theirs.items()
-        }
+        """Compute each task's output distillation loss, a scalar or one per image (N), from the teachers' outputs."""
+        temperature, factor = self.options.temperature, self.pull.of_outputs(step.epoch)
+        losses: dict[str, Tensor] = {}
+        for name, raw in theirs.items():
+            ours, loss = pulled(step.raw[name], factor), self.tasks[name].output_distillation_loss
+            if self.dropout.by_image:
+                images = zip(ours.split(1), raw.split(1), strict=True)
+                losses[name] = torch.stack([loss(one, other, temperature) for one, other in images])
+            else:
+                losses[name] = loss(ours, raw, temperature)
+        return losses
 
     def _weighted(self, aligned: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Sum each teacher's losses under its weights; dropped teachers have 0."""
@@ -146,10 +160,5 @@ class OfflineDistillation(Distillation):
             terms = [aligned[name]] if name in aligned else []
             terms += [self.options.output_weight * outputs[name]] if name in outputs else []
             adaptive = self.adaptive_weights.of(name) if self.adaptive_weights and name in self.tasks else 1.0
-            losses[name] = self.weights.get(name, 1.0) * adaptive * torch.stack(terms).sum()
-        if self.options.teacher_dropout:
-            if torch.is_grad_enabled():  # a second pass over a step, without autograd, keeps the step's teachers
-                values = torch.stack(list(losses.values())).detach()
-                self._kept = drop_teachers(values, self.options.teacher_dropout)
-            losses = {name: loss * keep for (name, loss), keep in zip(losses.items(), self._kept, strict=True)}
-        return losses
+            losses[name] = self.weights.get(name, 1.0) * adaptive * torch.stack(terms).sum(0)
+        return self.dropout(losses)

@@ -12,14 +12,17 @@ from torch import Tensor, nn
 
 from src.distillation.base import REGIMES, Distillation, DistillationOutput, TrainingStep, Traits
 from src.distillation.levels import read_levels
+from src.distillation.pull import Pull
 from src.distillation.setup import (
     AdaptorOptimiser,
     AdaptorSchedule,
+    AdaptorWarmup,
     IncludeInWeighting,
     Inverted,
     Ladder,
     Lambdas,
     LevelList,
+    PullFadeIn,
     Setup,
     refuse_idle_teachers,
 )
@@ -44,6 +47,8 @@ def online(
     adaptor_schedule: AdaptorSchedule,
     ladder: Ladder = False,
     inverted: Inverted = False,
+    fade_in: PullFadeIn = 0.0,
+    adaptor_warmup: AdaptorWarmup = 0.0,
     task_weight_temperature: TaskWeightTemperature = 1.0,
     include_in_weighting: IncludeInWeighting = False,
 ) -> "OnlineDistillation":
@@ -59,6 +64,7 @@ def online(
         weights=weights,
         adaptors=adaptor_optimiser.training(adaptor_schedule),
         include_in_weighting=include_in_weighting,
+        pull=Pull(fade_in, adaptor_warmup),
     )
 
 
@@ -91,12 +97,17 @@ class OnlineDistillation(Distillation):
         features = {name: network.features(image) for name, network in self.single_task_networks.items()}  # type: ignore[operator]
         losses = {name: self._loss(name, features[name], step) for name in self.tasks}
         seen = {name: {level: x.detach() for level, x in levels.items()} for name, levels in features.items()}
-        distances = self.alignment.distances(step.features, seen)
+        distances = self.alignment.distances(self.pulled_features(step), seen)
         mixed = {name: self._mix(name, list(d.values())) for name, d in distances.items()}
         weighted = {name: self.weights.get(name, 1.0) * value for name, value in mixed.items()}
         task_weights = self._task_weights(step.losses, losses)
         aligned = {name: torch.stack(list(d.values())).sum() for name, d in distances.items()}
-        logged = {"align": aligned, "single_loss": losses, "task_weight": task_weights, **self._shares_shown()}
+        logged = {
+            "align": aligned,
+            "single_loss": losses,
+            "task_weight": task_weights,
+            **self._shares_shown(),
+        } | self.logged_pull(step)
         return DistillationOutput(weighted, logged, torch.stack(list(losses.values())).sum(), task_weights)
 
     @torch.no_grad()

@@ -105,6 +105,12 @@ Inverted = Annotated[bool, Field(description="adaptors map the teacher's feature
 IncludeInWeighting = Annotated[
     bool, Field(description="the loss weighting weighs the sum of a task's loss and its distillation loss")
 ]
+PullFadeIn = Annotated[
+    float, Field(ge=0, description="epochs over which the pull on the student rises from 0 to lambda; adaptors learn")
+]
+AdaptorWarmup = Annotated[
+    float, Field(ge=0, description="first epochs in which the alignment trains the adaptors alone")
+]
 AdaptorSchedule = Annotated[
     Schedule, Slot("schedule"), Field(description="learning-rate factor of the adaptors by epoch")
 ]

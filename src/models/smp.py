@@ -1,6 +1,7 @@
 """Any encoder-decoder of segmentation-models-pytorch as a trunk."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from src.foundation.errors import UserError
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
+from src.models.smp_dropout import DroppingHead, set_dropout, take_last_dropout
 
 
 class SmpTrunk(Trunk):
@@ -40,20 +42,20 @@ class SmpTrunk(Trunk):
         return features
 
 
-def _head(width: int, channels: int) -> nn.Module:
-    return nn.Conv2d(width, channels, 3, padding=1)
-
-
 @MODELS.register("smp")
 def smp_network(
     outputs: Mapping[str, int],
     architecture: Annotated[str, Field(description="decoder: unet, fpn, deeplabv3plus, ...")],
     encoder: Annotated[str, Field(description="encoder: resnet34, ...; tu-NAME for one of timm")],
     weights: Annotated[str | None, Field(description="pretrained encoder weights, such as imagenet")] = None,
+    dropout: Annotated[
+        float | None, Field(ge=0, lt=1, description="probability of the decoder's dropout; 0 is off, null: smp's own")
+    ] = None,
 ) -> MultiTaskNetwork:
     """Build ``architecture`` (unet, fpn, deeplabv3plus, ...) on ``encoder`` (resnet34, ...) with a head per task.
 
-    ``weights`` names pretrained encoder weights (such as ``imagenet``) and needs the network.
+    ``weights`` names pretrained encoder weights (such as ``imagenet``) and needs the network. Dropout at the end of a
+    decoder (FPN, PSPNet) acts behind the level ``decoder``, for each head by itself: what is aligned has no noise.
 
     Raises:
         UserError: unknown architecture or encoder, unavailable weights, or an architecture
@@ -79,4 +81,7 @@ def smp_network(
         raise UserError(
             "'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps", "model=vit_dpt"
         )
-    return MultiTaskNetwork(SmpTrunk(model), outputs, _head)
+    set_dropout(model.decoder, dropout)
+    return MultiTaskNetwork(
+        SmpTrunk(model), outputs, partial(DroppingHead, probability=take_last_dropout(model.decoder))
+    )

@@ -129,6 +129,11 @@ def _teachers(run: Run, teacher_differences: Mapping[str, Mapping[str, Any]]) ->
     described: dict[str, Any] = {}
     if used:
         described |= {f"teacher.{task}": "none" for task in run.record["task_configs"] if task not in used}
+    proxies = run.record.get("proxy_teachers", {})
+    if proxies and len(set(proxies.values())) == 1 and proxies.keys() == used.keys():
+        described["teacher.proxy"] = next(iter(proxies.values()))
+    else:
+        described |= {f"teacher.{name}.proxy": method for name, method in proxies.items()}
     for name, entry in used.items():
         if name not in teacher_differences:
             described |= {f"teacher.{name}": entry}

@@ -36,10 +36,13 @@ class References:
     def of(self, run: Run, task: str) -> Run:
         """Return the teacher of ``task`` to which ``run`` is compared.
 
+        What a multi-task network has taught is compared to the single-task teacher of its own settings and seed.
+
         Raises:
             UserError: there is none, or not one alone; it says why.
         """
-        if task in (run.record.get("teachers") or {}):
+        proxied = task in run.record.get("proxy_teachers", {})
+        if task in (run.record.get("teachers") or {}) and not proxied:
             return self._comparable(run, task, self.used(run, task))
         return self.of_setting(setting_of_run(run).digest, run.record["seed"], task, run.configuration["tasks"][task])
 

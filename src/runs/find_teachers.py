@@ -8,7 +8,7 @@ from typing import Any
 from src.foundation.errors import UserError
 from src.runs.record import Run, find_runs, read_run
 from src.runs.teacher import Teacher, read_size, teacher_from_file, teacher_from_library, with_levels
-from src.runs.teacher_choice import CHOICES, conditions_of, read_entry, refuse_other_labels, refuse_unknown
+from src.runs.teacher_choice import CHOICES, PROXY, conditions_of, read_entry, refuse_other_labels, refuse_unknown
 from src.runs.teacher_ranking import Student, extent, mismatches, most_alike, serves
 
 STUDENT_ONLY = (
@@ -42,7 +42,8 @@ def find_teachers(
             taken, else the longest trained; the newest of several.
         tasks: the student's tasks.
         student: what a teacher must share with the student, and the student's configuration.
-        settings: the config's ``teacher``: model, size and seed where they differ, and an entry per teacher by name.
+        settings: the config's ``teacher``: model, size and seed where they differ, the proxy that teaches every task
+            without an entry, and an entry per teacher by name.
         overrides: the command's overrides, from which the commands that train missing ones are made.
         model_option: returns the configuration of an option of ``model``.
 
@@ -52,7 +53,9 @@ def find_teachers(
     general = {key: settings.get(key) for key in CHOICES}
     if general["size"] is not None:
         read_size("teacher.size", general["size"])
-    entries = {name: entry for name, entry in settings.items() if name not in CHOICES}
+    proxy = settings.get(PROXY)
+    entries = {} if proxy is None else dict.fromkeys(tasks, proxy)
+    entries |= {name: entry for name, entry in settings.items() if name not in (*CHOICES, PROXY)}
     runs = [run for run in find_runs(root) if run.record["stage"] == "teacher"]
     found: dict[str, Teacher] = {}
     reasons: dict[str, str] = {}
@@ -114,7 +117,10 @@ def teacher_command(task: str, overrides: Sequence[str], choice: Mapping[str, An
 
 
 def _given(name: str, where: str, student: Student) -> Teacher:
-    """Open the teacher that the path ``where`` names, of the same task, dataset name and classes, whole or not."""
+    """Open the teacher that the path ``where`` names, of the same dataset name and classes, whole or not.
+
+    The run may have trained ``name`` alone or among other tasks.
+    """
     path, dataset = Path(where), student.shared["dataset"]
     if not path.is_dir():
         return teacher_from_file(name, path, dataset)
@@ -122,8 +128,9 @@ def _given(name: str, where: str, student: Student) -> Teacher:
         run = read_run(path)
     except UserError as error:
         raise UserError(f"teacher.{name}={where} is not a teacher of {name}", error.what) from error
-    if run.record["stage"] != "teacher" or run.record["task"] != name:
-        raise UserError(f"teacher.{name}={where} is not a teacher of {name}", "the directory holds no such run")
+    if name not in run.record["task_configs"]:
+        solved = ", ".join(run.record["task_configs"])
+        raise UserError(f"teacher.{name}={where} is not a teacher of {name}", f"the run in it learned {solved}")
     same_size = run.record["dataset"]["size"] == dataset["size"]
     conditions = {
         "dataset": dataset

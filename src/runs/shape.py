@@ -57,6 +57,7 @@ class RecordShape(BaseModel):
     teachers: dict[str, Any] = {}
     teacher_digests: dict[str, str] = {}
     teacher_runs: dict[str, str] = {}
+    proxy_teachers: dict[str, str] = {}
     teacher_differences: dict[str, dict[str, Any]] = {}
     configuration: dict[str, Any] = {}
     changed: dict[str, Any] | None = None

@@ -33,6 +33,8 @@ class Teacher:
         run: the run that trained it, where it comes from one.
         differs: training settings in which that run differs from the student, by dotted key.
         remark: what a user should know of it.
+        file: the file of its weights, where they are one of this project's; teachers of one file are one network.
+        tasks: the tasks that the network solves, as far as they are known.
     """
 
     entry: Any
@@ -44,14 +46,36 @@ class Teacher:
     run: Run | None = None
     differs: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
+    file: Path | None = None
+    tasks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Name its origin, and how long and how well it was trained."""
         return f"{self.entry}{f' ({self.remark})' if self.remark else ''}"
 
-    def load(self) -> TeacherNetwork:
-        """Load the network, with its size and levels for a regime of distillation."""
-        return TeacherNetwork(self.open(), self.size, self.levels, self.features_only)
+    @property
+    def proxy_of(self) -> str | None:
+        """The method by which a network of several tasks was trained, which is a baseline of none; else None."""
+        if len(self.tasks) < 2:
+            return None
+        if self.run is None:
+            return Path(str(self.file)).name
+        names = self.run.record["names"]
+        method = f"distillation={names['distillation']}, loss_weights={names['loss_weights']}"
+        return str(self.run.record.get("label") or method)
+
+
+def load_teachers(teachers: Mapping[str, Teacher]) -> dict[str, TeacherNetwork]:
+    """Load the networks, with size and levels for a regime of distillation; several teachers of one file share one."""
+    opened: dict[Path, MultiTaskNetwork] = {}
+    loaded = {}
+    for name, teacher in teachers.items():
+        network = opened.get(teacher.file) if teacher.file else None
+        network = network if network is not None else teacher.open()
+        if teacher.file:
+            opened[teacher.file] = network
+        loaded[name] = TeacherNetwork(network, teacher.size, teacher.levels, teacher.features_only)
+    return loaded
 
 
 def with_levels(teacher: Teacher, levels: Any) -> Teacher:
@@ -74,6 +98,8 @@ def teacher_from_run(run: Run, size: Any, differs: Mapping[str, Any], remark: st
         run=run,
         differs=differs,
         remark=remark,
+        file=(run.path / "weights.pt").resolve(),
+        tasks=tuple(run.record["task_configs"]),
     )
 
 
@@ -88,7 +114,10 @@ def teacher_from_file(name: str, path: Path, dataset: Mapping[str, Any]) -> Teac
     metadata = read_network_file(path)["metadata"]
     _check_kind(name, path, metadata["tasks"], metadata["dataset"], dataset)
     size = _other_size(metadata["dataset"], dataset)
-    return Teacher(str(path), _checksum(path), lambda: load_network(path)[0], size)
+    return Teacher(
+        str(path), _checksum(path), lambda: load_network(path)[0], size,
+        file=path.resolve(), tasks=tuple(metadata["tasks"]),
+    )  # fmt: skip
 
 
 def teacher_from_library(
@@ -149,7 +178,10 @@ def _from_checkpoint(name: str, path: Path, dataset: Mapping[str, Any]) -> Teach
         weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         return rebuild(record["model"], record["task_configs"], weights, path)[0]
 
-    return Teacher(str(path), _checksum(path), open_checkpoint, _other_size(record["dataset"], dataset))
+    return Teacher(
+        str(path), _checksum(path), open_checkpoint, _other_size(record["dataset"], dataset),
+        file=path.resolve(), tasks=tuple(record["task_configs"]),
+    )  # fmt: skip
 
 
 def _check_kind(name: str, path: Path, tasks: Mapping[str, Any], own: Any, dataset: Mapping[str, Any]) -> None:

@@ -10,6 +10,8 @@ from src.runs.teacher import read_size
 
 CHOICES = ("model", "size", "seed")
 """Keys that can be set for all teachers, and for each, where they differ from the student."""
+PROXY = "proxy"
+"""The key that names one multi-task network as the teacher of all tasks that have no entry of their own."""
 
 
 def read_entry(name: str, entry: Any) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ class MultiTaskModule(DenseModule):
             )
         self.weighting = weighting
         self.distillation = distillation
+        self._epochs_trained = 0.0
 
     @property
     def alignment(self) -> Alignment | None:
@@ -67,6 +68,11 @@ class MultiTaskModule(DenseModule):
                 remark = self.distillation.start(self.device, images)
             if remark and self.trainer.is_global_zero:
                 print(remark, flush=True)
+
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Note how far the training has come, parts of an epoch included."""
+        super().on_train_batch_start(batch, batch_index)
+        self._epochs_trained = self.current_epoch + batch_index / self.trainer.num_training_batches
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Return the weighted sum of task losses plus the distillation losses."""
@@ -118,7 +124,7 @@ class MultiTaskModule(DenseModule):
         if distillation is None:
             return losses, NOTHING
         means = {task: loss.mean() for task, loss in losses.items()}
-        output: DistillationOutput = distillation(TrainingStep(batch, features, raw, means))
+        output: DistillationOutput = distillation(TrainingStep(batch, features, raw, means, self._epochs_trained))
         return losses, output
 
     def _losses_by_part(self, raw: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Regimes and options of distillation through the command line, and what online distillation promises."""
 
+import csv
 import math
 from functools import partial
 from pathlib import Path
@@ -48,7 +49,15 @@ def columns(run: Path) -> str:
         ("distillation.standardise=channel",),
         ("distillation.standardise=phi_s", "distance=l2"),
         ("distillation.teacher_dropout=0.5", "distillation.adaptive_weights=0.5", "distillation.output_weight=0.5"),
-        ("distillation.inverted=true", "adaptor=mlp"),
+        (
+            "distillation.teacher_dropout=0.5",
+            "distillation.teacher_dropout_by=image",
+            "distillation.output_weight=1",
+            "distance=cosine_smooth_l1",
+            "adaptor=transformer",
+            "distillation.adaptor_warmup=0.5",
+        ),
+        ("distillation.inverted=true", "adaptor=mlp", "distance=local_similarity"),
         ("distillation.levels=[decoder]",),
         ("distillation.levels=[encoder2:decoder,bottleneck]", "adaptor=low_rank"),
         ("labels=full", "adaptor=shared", "distance=attention"),
@@ -68,7 +77,9 @@ def test_what_was_asked_is_what_is_logged(trained: Workspace) -> None:
     assert "train/align" not in columns(run)
     run = trained.train("stage=student", "distillation.adaptive_weights=1", "pictures.count=0")
     assert "train/teacher_weight/depth" in columns(run)
-    run = trained.train("stage=student", "distillation=online", "pictures.count=0")
+    run = trained.train("stage=student", "distillation=online", "distillation.fade_in=1", "pictures.count=0")
+    (epoch,) = csv.DictReader((run / "metrics.csv").open())
+    assert float(epoch["train/pull/align"]) == pytest.approx((0 + 1 / 3 + 2 / 3) / 3)
     for column in ("train/single_loss/depth", "train/task_weight/depth", "train/level_share/depth/decoder"):
         assert column in columns(run)
     assert read_json(run / "run.json")["teachers"] == {}
@@ -89,6 +100,10 @@ def test_what_was_asked_is_what_is_logged(trained: Workspace) -> None:
         (("distillation=online", "distillation.levels=[]"), "nothing to distil"),
         (("distillation=online", "teacher.seed=0"), "teacher.seed=null"),
         (("distillation=kd4mtl", "distillation._target_=online"), "no key distillation.teacher_batchnorm"),
+        (("distillation.teacher_dropout_by=image",), "distillation.teacher_dropout=0.5"),
+        (("distillation.adaptor_warmup=1",), "leaves no epoch"),
+        (("distillation=output", "distillation.adaptor_warmup=0.5"), "no feature is aligned"),
+        (("distillation.fade_in=-1",), "distillation.fade_in=-1 is not at least 0"),
         (("distillation.temperature=0",), "distillation.temperature=0 is not above 0"),
         (("distillation.teacher_dropout=2",), "distillation.teacher_dropout=2 is not at most 1"),
         (("distillation.adaptive_weights=-0.1",), "distillation.adaptive_weights=-0.1 is not at least 0"),
@@ -283,7 +298,9 @@ def test_outputs_are_distilled_by_each_tasks_own_measure() -> None:
         (
             "distillation.standardise=phi_s",
             "distillation.teacher_dropout=0.5",
+            "distillation.teacher_dropout_by=image",
             "distillation.adaptive_weights=0.5",
+            "distillation.fade_in=1.5",
             "teacher.other={network: timm, backbone: resnet10t, levels: ['decoder:encoder2']}",
             "teacher.normal=none",
         ),

@@ -67,6 +67,11 @@ class TeacherChoice(Section):
     model: Annotated[str | None, Field(description="option of model that teachers were trained with")]
     size: Annotated[ImageSize | None, Field(description="[height, width] of their images")]
     seed: Annotated[NotNegative | None, Field(description="seed that they were trained with")]
+    proxy: Annotated[
+        str | None,
+        Field(description="one multi-task run directory, weights file or checkpoint that teaches every task without an "
+              "entry of its own"),
+    ] = None  # fmt: skip
     entries: Annotated[
         dict[str, Any],
         OpenMap(),

@@ -6,7 +6,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from src.distillation.adaptors.base import ADAPTORS
-from src.distillation.adaptors.linear import linear
+from src.distillation.adaptors.linear import Init, linear
 from src.distillation.adaptors.mlp import mlp
 
 
@@ -18,6 +18,7 @@ class Residual(nn.Module):
         channels_in: channels of the student's feature.
         channels_out: channels of the teacher's feature.
         expansion: hidden width of the perceptron over ``channels_out``.
+        init: initial weights of the 1x1 convolution; see ``linear``.
     """
 
     def __init__(
@@ -27,9 +28,10 @@ class Residual(nn.Module):
         expansion: Annotated[
             float, Field(gt=0, description="hidden width of the perceptron over the teacher's channels")
         ] = 0.25,
+        init: Init = "xavier",
     ) -> None:
         super().__init__()
-        self.linear = linear(channels_in, channels_out)
+        self.linear = linear(channels_in, channels_out, init)
         self.branch = mlp(channels_in, channels_out, expansion)
         for parameter in self.branch[-1].parameters():
             nn.init.zeros_(parameter)
