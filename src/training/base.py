@@ -69,7 +69,7 @@ class DenseModule(pl.LightningModule):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """List the groups of parameters that the optimiser gets."""
-        return [ParameterGroup("network", list(self.network.parameters()), self.schedule)]
+        return [ParameterGroup("network", [p for p in self.network.parameters() if p.requires_grad], self.schedule)]
 
     def configure_optimizers(self) -> Any:
         """Build one optimiser over all groups, each under its own schedule, stepped by epoch."""
