@@ -237,5 +237,5 @@ def _trainer(config: TrainConfig, values: Values, folder: Path, group: str | Non
     run = TrackedRun(folder, Path(config.paths.runs), config.label or title(config), group)
     built = [TRACKERS.build(tracker, run) for tracker in config.logger.values()]
     loggers = [logger for logger in built if logger is not None]
-    callbacks = build_callbacks(folder, config.protocol, watching)
+    callbacks = build_callbacks(folder, config.protocol, watching, config.ema.decay)
     return build_trainer(arguments, folder, [*callbacks, *([Tracking(run, values)] if loggers else [])], loggers)

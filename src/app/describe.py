@@ -17,6 +17,7 @@ def changed_values(configuration: Mapping[str, Any], names: Mapping[str, Any]) -
     """Return by dotted key the values that differ from the defaults of the options that were chosen, by ``names``."""
     groups = [group for group in CHOSEN if isinstance(configuration.get(group), Mapping)]
     usual: dict[str, Any] = {group: option(group, str(names.get(group))) or {} for group in groups}
+    usual["ema"] = {"decay": 0}
     usual["trainer"] = option("trainer", "default") or {}
     usual["dataset"] = option("dataset", str(configuration["dataset"]["name"])) or {}
     tasks = configuration["tasks"]
