@@ -6,6 +6,7 @@ from typing import Any
 from src.app.assemble import Assembled, supervision
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
+from src.models.lora import is_lora
 from src.runs.canonical import canonical, differences, flattened, transforms_of
 from src.runs.starts import describe_environment
 
@@ -77,7 +78,7 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
         "teacher_runs": {name: teacher.run.digest for name, teacher in run.teachers.items() if teacher.run},
         "teacher_differences": {name: dict(teacher.differs) for name, teacher in run.teachers.items() if teacher.run},
         **supervision(config),
-        "parameters": sum(p.numel() for p in run.network.parameters()),
+        "parameters": sum(p.numel() for n, p in run.network.named_parameters() if not is_lora(n)),
         "digest": run.digest,
         "debug": config.names.debug,
         "configuration": run.configuration,

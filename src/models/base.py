@@ -17,7 +17,7 @@ Features = dict[str, Tensor]
 """Features by level; where each task has a feature of its own at a level, by ``task_level(level, task)`` instead."""
 BuildHead = Callable[[int, int], nn.Module]
 
-FINE_TUNING = ("freeze",)
+FINE_TUNING = ("freeze", "drop_path", "lora_rank", "lora_alpha", "lora_layers")
 """Options of every network that say how it is trained, not what it is: weights fit with and without them."""
 
 

@@ -32,7 +32,12 @@ def freeze(network: MultiTaskNetwork, what: str) -> None:
         parameters = [parameter for stage in known[:count] for parameter in stage]
     for parameter in parameters:
         parameter.requires_grad_(False)
-    network.frozen = without_training(backbone)
+    keep_in_eval(network, without_training(backbone))
+
+
+def keep_in_eval(network: MultiTaskNetwork, parts: list[nn.Module]) -> None:
+    """Let ``parts`` of ``network``, and no others, stay in eval mode."""
+    network.frozen = parts
     network.train(network.training)
 
 
