@@ -21,7 +21,7 @@ from src.distillation.setup import Setup
 from src.foundation.errors import UserError
 from src.foundation.hardware import choose_precision, count_processes
 from src.loss_weights.base import LOSS_WEIGHTS
-from src.models.base import MultiTaskNetwork, build_network
+from src.models.base import FINE_TUNING, MultiTaskNetwork, build_network
 from src.models.batch_norm import refuse_single_values
 from src.runs.canonical import Configuration
 from src.runs.find_teachers import find_teachers
@@ -140,7 +140,8 @@ def _teachers(
     """Find the trained teachers that a student needs."""
     if config.stage.name != "student" or not REGIMES.traits(config.distillation).needs_trained_teachers:
         return {}
-    student = {"dataset": dataset, **supervision(config), "model": config.model, "seed": config.seed}
+    architecture = {key: value for key, value in config.model.items() if key not in FINE_TUNING}
+    student = {"dataset": dataset, **supervision(config), "model": architecture, "seed": config.seed}
     if config.names.debug is None:
         student["debug"] = None  # what a debug run has trained is no teacher
     choice = config.teacher
@@ -216,6 +217,12 @@ def _module(
                 "it differentiates each loss by itself, without the gradient scaler that fp16 needs",
                 "trainer.precision=bf16-mixed",
             )
+        if weighting.autograd_passes and not network.shared_and_task_parameters()[0]:
+            raise UserError(
+                f"loss_weights={config.names.loss_weights} has nothing to compare",
+                "it compares task gradients of what all tasks share, and that is frozen",
+                "loss_weights=uniform, or a smaller part in model.freeze",
+            )
         module = MultiTaskModule(weighting=weighting, distillation=distillation, **common)
     if config.compile:
         module.in_cuda_graphs = config.compile_mode is not None
@@ -237,5 +244,5 @@ def _trainer(config: TrainConfig, values: Values, folder: Path, group: str | Non
     run = TrackedRun(folder, Path(config.paths.runs), config.label or title(config), group)
     built = [TRACKERS.build(tracker, run) for tracker in config.logger.values()]
     loggers = [logger for logger in built if logger is not None]
-    callbacks = build_callbacks(folder, config.protocol, watching)
+    callbacks = build_callbacks(folder, config.protocol, watching, config.ema.decay)
     return build_trainer(arguments, folder, [*callbacks, *([Tracking(run, values)] if loggers else [])], loggers)

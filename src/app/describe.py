@@ -6,6 +6,7 @@ from typing import Any
 from src.app.assemble import Assembled, supervision
 from src.app.conf import option, options
 from src.app.configuration.train import TrainConfig
+from src.models.lora import is_lora
 from src.runs.canonical import canonical, differences, flattened, transforms_of
 from src.runs.starts import describe_environment
 
@@ -17,6 +18,7 @@ def changed_values(configuration: Mapping[str, Any], names: Mapping[str, Any]) -
     """Return by dotted key the values that differ from the defaults of the options that were chosen, by ``names``."""
     groups = [group for group in CHOSEN if isinstance(configuration.get(group), Mapping)]
     usual: dict[str, Any] = {group: option(group, str(names.get(group))) or {} for group in groups}
+    usual["ema"] = {"decay": 0}
     usual["trainer"] = option("trainer", "default") or {}
     usual["dataset"] = option("dataset", str(configuration["dataset"]["name"])) or {}
     tasks = configuration["tasks"]
@@ -77,7 +79,7 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
         "proxy_teachers": {name: teacher.proxy_of for name, teacher in run.teachers.items() if teacher.proxy_of},
         "teacher_differences": {name: dict(teacher.differs) for name, teacher in run.teachers.items() if teacher.run},
         **supervision(config),
-        "parameters": sum(p.numel() for p in run.network.parameters()),
+        "parameters": sum(p.numel() for n, p in run.network.named_parameters() if not is_lora(n)),
         "digest": run.digest,
         "debug": config.names.debug,
         "configuration": run.configuration,

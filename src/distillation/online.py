@@ -124,8 +124,8 @@ class OnlineDistillation(Distillation):
         return [network for network in self.single_task_networks.values() if isinstance(network, MultiTaskNetwork)]
 
     def network_parameters(self) -> list[nn.Parameter]:
-        """List the parameters of the single-task networks."""
-        return list(self.single_task_networks.parameters())
+        """List the trained parameters of the single-task networks."""
+        return [p for p in self.single_task_networks.parameters() if p.requires_grad]
 
     def _loss(self, name: str, features: Features, step: TrainingStep) -> Tensor:
         network = self.single_task_networks[name]

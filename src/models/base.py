@@ -17,6 +17,9 @@ Features = dict[str, Tensor]
 """Features by level; where each task has a feature of its own at a level, by ``task_level(level, task)`` instead."""
 BuildHead = Callable[[int, int], nn.Module]
 
+FINE_TUNING = ("freeze", "drop_path", "lora_rank", "lora_alpha", "lora_layers")
+"""Options of every network that say how it is trained, not what it is: weights fit with and without them."""
+
 
 def task_level(level: str, task: str) -> str:
     """Name the feature at ``level`` that only ``task`` uses."""
@@ -57,6 +60,10 @@ class Trunk(nn.Module, ABC):
         """Return the shared part that computes the last level."""
         return self.shared()
 
+    def backbone(self) -> nn.Module | None:
+        """Return the part that weights from elsewhere may fit, such as an encoder; None where there is none."""
+        return None
+
 
 class MultiTaskNetwork(nn.Module):
     """A trunk with one head per task; a single-task network is one with a single head."""
@@ -67,6 +74,15 @@ class MultiTaskNetwork(nn.Module):
         self.outputs = dict(outputs)
         width = trunk.channels[self.last_level]
         self.heads = nn.ModuleDict({task: build_head(width, channels) for task, channels in outputs.items()})
+        self.frozen: list[nn.Module] = []
+        """Parts of the network that stay in eval mode."""
+
+    def train(self, mode: bool = True) -> "MultiTaskNetwork":
+        """Set the mode of all but the frozen parts, whose BatchNorm keeps the statistics that it has."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     @property
     def last_level(self) -> str:
@@ -104,8 +120,21 @@ class MultiTaskNetwork(nn.Module):
             )
 
     def features(self, image: Tensor, until: str | None = None) -> Features:
-        """Map images (N, 3, H, W) to trunk features by level, up to and including level ``until``."""
-        return self.trunk(image, until)
+        """Map images (N, 3, H, W) to trunk features by level, up to and including level ``until``.
+
+        Raises:
+            UserError: a batch that leaves a BatchNorm one value per channel to train on.
+        """
+        try:
+            return self.trunk(image, until)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise UserError(
+                f"a batch of {len(image)} image of {image.shape[-2]}x{image.shape[-1]} is too small for this network",
+                "a BatchNorm in it normalises a feature of 1x1, and needs two values per channel to train on",
+                "dataset.batch_size=2 (and no single image left over), or larger images",
+            ) from error
 
     def predict(
         self, features: Features, size: tuple[int, int], tasks: Collection[str] | None = None
@@ -127,8 +156,8 @@ class MultiTaskNetwork(nn.Module):
     def last_shared_layer(self) -> Tensor:
         """The weight of the last layer with a matrix or kernel that all tasks use: GradNorm compares its gradients."""
         kinds = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
-        layers = [m for m in self.trunk.last_stage().modules() if isinstance(m, kinds) and m.weight.requires_grad]
-        return layers[-1].weight
+        layers = [m.weight for m in self.trunk.last_stage().modules() if isinstance(m, kinds)]
+        return next((weight for weight in reversed(layers) if weight.requires_grad), layers[-1])
 
 
 def build_network(model: Mapping[str, Any], outputs: Mapping[str, int], pretrained: bool = True) -> MultiTaskNetwork:
@@ -137,10 +166,13 @@ def build_network(model: Mapping[str, Any], outputs: Mapping[str, int], pretrain
     Args:
         model: ``_target_`` and the options of a registered network.
         outputs: channels of each task's head.
-        pretrained: whether weights that ``model`` names are loaded; not where others replace them at once.
+        pretrained: whether weights that ``model`` names are loaded, and options of fine-tuning hold; not where other
+            weights replace them at once.
     """
-    if not pretrained and "weights" in MODELS.options(model):
-        model = {**model, "weights": None}
+    if not pretrained:
+        model = {key: value for key, value in model.items() if key not in FINE_TUNING}
+        if "weights" in MODELS.options(model):
+            model = {**model, "weights": None}
     network: MultiTaskNetwork = MODELS.build(model, outputs)
     return network
 

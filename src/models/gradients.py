@@ -23,6 +23,8 @@ def loss_gradients(
     for row, loss in zip(jacobian, losses, strict=True):
         if not loss.requires_grad:
             continue
+        if not shared and not task_specific:  # all is frozen
+            break
         gradients = torch.autograd.grad(loss, [*shared, *task_specific], retain_graph=True, allow_unused=True)
         for piece, gradient in zip(row.split([p.numel() for p in shared]), gradients[: len(shared)], strict=True):
             if gradient is not None:

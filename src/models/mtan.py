@@ -60,6 +60,10 @@ class MtanTrunk(Trunk):
         """Return the last stage of the shared SegNet."""
         return self._segnet.last_stage()
 
+    def backbone(self) -> nn.Module:
+        """Return the encoder of the shared SegNet."""
+        return self._segnet.backbone()
+
     @property
     def _segnet(self) -> SegNetTrunk:
         segnet = self.common["segnet"]

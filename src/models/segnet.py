@@ -52,6 +52,10 @@ class SegNetTrunk(Trunk):
         """Return the decoder's stage at full resolution."""
         return self.decoder[0]
 
+    def backbone(self) -> nn.Module:
+        """Return the encoder."""
+        return self.encoder
+
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
         features: Features = {}

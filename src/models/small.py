@@ -50,6 +50,10 @@ class SmallTrunk(Trunk):
         """Return the decoder's stage at H/2."""
         return self.decoder[0]
 
+    def backbone(self) -> nn.Module:
+        """Return the encoder."""
+        return self.encoder
+
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
         features: Features = {}

@@ -30,6 +30,11 @@ class SmpTrunk(Trunk):
         self.channels["decoder"] = decoder_channels
         self.divisor = int(self.encoder.output_stride)
 
+    def backbone(self) -> nn.Module:
+        """Return the encoder."""
+        encoder: nn.Module = self.encoder
+        return encoder
+
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name; the decoder runs only when ``until`` needs it."""
         stages = self.encoder(image)

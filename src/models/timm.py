@@ -35,6 +35,11 @@ class TimmTrunk(Trunk):
         reductions = {int(d["reduction"]) for d in described}
         self.divisor = reductions.pop() if len(reductions) == 1 else 1  # patches must fill the image, strides need not
 
+    def backbone(self) -> nn.Module:
+        """Return timm's network."""
+        model: nn.Module = self.model
+        return model
+
     def forward(self, image: Tensor, until: str | None = None) -> Features:
         """Map images (N, 3, H, W) to features by level name, computing nothing beyond ``until``."""
         names = list(self.channels)

@@ -161,8 +161,15 @@ def _training(run: Run, configuration: Mapping[str, Any], changed: Mapping[str, 
     processes = int(trainer.get("processes", 1))
     batch = f"batch {dataset.get('batch_size')}" + (f" in each of {processes} processes" if processes > 1 else "")
     others = [k for k in changed if k.partition(".")[0] in ("trainer", "dataset") and k not in NAMED_OTHERWISE]
+    ema = [f"ema decay {short(changed['ema.decay'])}"] if "ema.decay" in changed else []
     return ", ".join(
-        [*parts, batch, str(trainer.get("precision")), *(f"{k.partition('.')[2]} {short(changed[k])}" for k in others)]
+        [
+            *parts,
+            *ema,
+            batch,
+            str(trainer.get("precision")),
+            *(f"{k.partition('.')[2]} {short(changed[k])}" for k in others),
+        ]
     )
 
 

@@ -17,6 +17,7 @@ NOT_DECISIVE = (
     "stage", "task", "tasks", "dataset", "trainer", "teacher",  # enter in another form
     "paths", "logger", "pictures", "probe", "resume", "reuse", "objective", "delta_metrics", "names", "label",
     "extensions",
+    "ema",  # enters where there is one
     "teacher_cache", "channels_last", "compile", "compile_backend", "compile_mode",  # the same up to rounding
 )  # fmt: skip
 OF_DATASET_NOT_DECISIVE = ("root", "workers", "resident", "source", "procedural", "depth_unit")
@@ -62,6 +63,8 @@ def decisive(
     kept["trainer"] = trainer | {"precision": precision, "processes": processes}
     if values.get("labels", "full") != "full":
         kept["supervised_tasks"] = sorted(values["tasks"])
+    if (values.get("ema") or {}).get("decay"):
+        kept["ema"] = values["ema"]
     if chosen := {key: value for key, value in (values.get("teacher") or {}).items() if value is not None}:
         kept["teacher"] = chosen
     return canonical(kept)

@@ -10,6 +10,7 @@ from src.foundation.errors import UserError
 from src.foundation.files import replace_atomically
 from src.foundation.tensor_files import DamagedFileError, first_line, load_tensors
 from src.models.base import MultiTaskNetwork, build_network
+from src.models.lora import merged
 from src.runs.finite_weights import refuse_not_finite
 from src.runs.former_names import by_present_names, present_task
 from src.tasks.base import TASKS, Task
@@ -27,11 +28,14 @@ def build_tasks(configs: Mapping[str, Any]) -> dict[str, Task]:
 def save_network(path: Path, network: MultiTaskNetwork, metadata: Mapping[str, Any]) -> None:
     """Write the network's weights with ``metadata`` (model, tasks, dataset: plain values) in one step.
 
+    What LoRA has learned is merged into the weights.
+
     Raises:
         UserError: weights that are not finite.
     """
-    refuse_not_finite(network.state_dict(), path)
-    content = {"format": FORMAT, "metadata": dict(metadata), "state_dict": network.state_dict()}
+    state = merged(network.state_dict())
+    refuse_not_finite(state, path)
+    content = {"format": FORMAT, "metadata": dict(metadata), "state_dict": state}
     replace_atomically(path, lambda stream: torch.save(content, stream))
 
 
@@ -85,7 +89,7 @@ def rebuild(
     except UserError as error:
         raise UserError(f"{path} cannot be used: {error.what}", error.why, error.mend) from error
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(merged(state))
     except RuntimeError as error:
         raise UserError(f"the weights in {path} do not fit the network it names", str(error)[:500]) from error
     return network, tasks

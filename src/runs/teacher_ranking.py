@@ -6,6 +6,7 @@ from typing import Any
 
 from src.foundation.errors import UserError
 from src.foundation.validation import short
+from src.models.base import FINE_TUNING
 from src.runs.canonical import Configuration, differences, flattened
 from src.runs.identity import setting_of
 from src.runs.record import Run
@@ -54,7 +55,8 @@ def training_differences(teacher: Run, student: Mapping[str, Any]) -> dict[str, 
         differs = differences(setting_of(teacher.configuration), setting_of(student))
     except UserError as error:
         return {"settings": error.what}
-    of_model = [key for key in differs if key.startswith("model.")]
+    tuned = {f"model.{option}" for option in FINE_TUNING}
+    of_model = [key for key in differs if key.startswith("model.") and key not in tuned]
     implied = {*of_model, *(("dataset.content", "dataset.train_images") if "dataset.size" in differs else ())}
     others = {key: value for key, value in differs.items() if key not in implied}
     return others | ({"model": teacher.record["names"]["model"]} if of_model else {})

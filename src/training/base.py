@@ -1,6 +1,6 @@
 """What single-task and multi-task training share: losses, metrics, optimiser groups and their schedules."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,9 @@ from torchmetrics import MetricCollection
 from src.models.base import MultiTaskNetwork
 from src.tasks.base import Task
 from src.training.finiteness import FiniteWatch
-from src.training.optimisers import BuildOptimiser
-from src.training.schedules import Schedule
+from src.training.optimisers import PLACES, BuildOptimiser
+from src.training.part_rates import Place, places_of
+from src.training.schedules import Extent, Schedule, factor_by_epoch, factor_by_step, is_by_step
 
 Batch = dict[str, Tensor]
 
@@ -28,6 +29,18 @@ class ParameterGroup:
     parameters: Sequence[nn.Parameter]
     schedule: Schedule
     settings: Mapping[str, float] = field(default_factory=dict)
+    networks: Sequence[MultiTaskNetwork] = ()
+    """The networks that the parameters are of, where parts of these may have rates of their own."""
+
+    def described(self) -> dict[str, Any]:
+        """Return the group as optimisers take it."""
+        return {"params": self.parameters, "name": self.name, **self.settings} | (
+            {PLACES: self._places} if self.networks else {}
+        )
+
+    def _places(self) -> list[Place]:
+        known = {key: place for network in self.networks for key, place in places_of(network).items()}
+        return [known[id(parameter)] for parameter in self.parameters]
 
 
 class DenseModule(pl.LightningModule):
@@ -69,18 +82,32 @@ class DenseModule(pl.LightningModule):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """List the groups of parameters that the optimiser gets."""
-        return [ParameterGroup("network", list(self.network.parameters()), self.schedule)]
+        trained = [p for p in self.network.parameters() if p.requires_grad]
+        return [ParameterGroup("network", trained, self.schedule, networks=[self.network])]
 
     def configure_optimizers(self) -> Any:
-        """Build one optimiser over all groups, each under its own schedule, stepped by epoch."""
+        """Build one optimiser over all groups, each under its own schedule, stepped by epoch or, if one is, by step."""
         groups = self.parameter_groups()
-        optimiser = self.build_optimiser([{"params": g.parameters, "name": g.name, **g.settings} for g in groups])
+        optimiser = self.build_optimiser([group.described() for group in groups])
+        schedules = {group.name: group.schedule for group in groups}
+        by_part = [schedules[group["name"].partition("/")[0]] for group in optimiser.param_groups]
         epochs = self.trainer.max_epochs or 1
-        factors = [_factor(group.schedule, epochs) for group in groups]
+        interval = "step" if any(map(is_by_step, by_part)) else "epoch"
+        if interval == "step":
+            extent = self._extent(epochs)
+            factors = [factor_by_step(schedule, extent) for schedule in by_part]
+        else:
+            factors = [factor_by_epoch(schedule, epochs) for schedule in by_part]
         return {
             "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": LambdaLR(optimiser, factors), "interval": "epoch"},
+            "lr_scheduler": {"scheduler": LambdaLR(optimiser, factors), "interval": interval},
         }
+
+    def _extent(self, epochs: int) -> Extent:
+        """Count the optimiser's steps: a batch is one, or several are, and the last of an epoch always ends one."""
+        steps = int(self.trainer.estimated_stepping_batches)  # which loads the data, so that batches are known
+        batches = int(self.trainer.num_training_batches)
+        return Extent(epochs, max(-(-batches // self.trainer.accumulate_grad_batches), 1), max(steps, 1))
 
     def configure_gradient_clipping(
         self,
@@ -191,7 +218,3 @@ def collections(metrics: nn.ModuleDict) -> Iterator[tuple[str, MetricCollection]
     for name, metric in metrics.items():
         assert isinstance(metric, MetricCollection)
         yield name, metric
-
-
-def _factor(schedule: Schedule, epochs: int) -> Callable[[int], float]:
-    return lambda epoch: schedule(epoch, epochs)

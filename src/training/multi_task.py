@@ -57,7 +57,9 @@ class MultiTaskModule(DenseModule):
                     "adaptors", self.distillation.auxiliary_parameters(), training.schedule, training.settings
                 )
             )
-            groups.append(ParameterGroup("single-task networks", self.distillation.network_parameters(), self.schedule))
+            beside = self.distillation.network_parameters()
+            networks = self.distillation.teacher_networks() if beside else []
+            groups.append(ParameterGroup("single-task networks", beside, self.schedule, networks=networks))
         return [group for group in groups if group.parameters]
 
     def on_fit_start(self) -> None:

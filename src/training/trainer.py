@@ -17,6 +17,7 @@ from src.training.callbacks.history import History
 from src.training.callbacks.panels import Panels
 from src.training.callbacks.progress import LossBar
 from src.training.callbacks.time_limit import TimeLimit
+from src.training.callbacks.weight_average import WeightAverage
 from src.training.callbacks.whole_epochs import WholeEpochs
 from src.training.checkpoints import AtomicCheckpoints
 
@@ -38,12 +39,16 @@ class Watching:
     probe_images: int = 8
 
 
-def build_callbacks(folder: Path, protocol: str, watching: Watching) -> list[Callback]:
-    """Build the callbacks that write history, scores, pictures and checkpoints to ``folder``, and a progress bar."""
+def build_callbacks(folder: Path, protocol: str, watching: Watching, ema_decay: float = 0.0) -> list[Callback]:
+    """Build the callbacks that write history, scores, pictures and checkpoints to ``folder``, and a progress bar.
+
+    ``ema_decay``: that of the average of the weights, which comes first; 0 keeps none.
+    """
     in_terminal = Console().is_terminal
     # before the history, which writes the values that the probe logs
     probes = [FeatureProbe(folder, watching.probe_every, watching.probe_images)] if watching.probe_every else []
     callbacks: list[Callback] = [
+        *([WeightAverage(ema_decay)] if ema_decay else []),
         *probes,
         History(folder / "metrics.csv", print_lines=not in_terminal),
         ClassResults(folder / "classes.json", protocol),

@@ -97,6 +97,16 @@ class Probe(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ema(Section):
+    """An exponential moving average of the network's weights."""
+
+    decay: Annotated[
+        float,
+        Field(ge=0, lt=1, description="share that each step keeps of the average that is evaluated; 0: no average"),
+    ] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paths(Section):
     """Folders."""
 
@@ -133,10 +143,11 @@ class TrainConfig(Section):
     distance: Annotated[Part, PartOf("distance"), Field(description="how adapted and teacher features are compared")]
     loss_weights: Annotated[Part, PartOf("loss_weights"), Field(description="how task losses are combined")]
     optimiser: Annotated[Part, PartOf("optimiser"), Field(description="the network's optimiser")]
-    schedule: Annotated[Part, PartOf("schedule"), Field(description="learning-rate factor by epoch")]
+    schedule: Annotated[Part, PartOf("schedule"), Field(description="learning-rate factor by epoch, or by step")]
     augmentation: Annotated[
         dict[str, Part], PartOf("transform", several=True), Field(description="transforms of training images, in order")
     ] = field(default_factory=dict)
+    ema: Ema = field(default_factory=Ema)
     trainer: Trainer
     logger: Annotated[
         dict[str, Part], PartOf("tracker", several=True), Field(description="trackers beside metrics.csv")

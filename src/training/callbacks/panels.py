@@ -11,6 +11,7 @@ from src.data.loading.module import DenseDataModule
 from src.data.loading.pixels import denormalise
 from src.tasks.panels import draw_panel
 from src.training.base import DenseModule
+from src.training.callbacks.weight_average import evaluated_weights
 from src.visual.panels import save_png
 
 
@@ -42,7 +43,8 @@ class Panels(pl.Callback):
         rows = [candidates[i] for i in chosen]
         stored = {name: value.to(module.device) for name, value in dataset.__getitems__(rows).items()}
         batch = data.prepare(stored)
-        predictions = predict(module, batch["image"])
+        with evaluated_weights(trainer, module):
+            predictions = predict(module, batch["image"])
         paths = []
         for i, row in enumerate(rows):
             targets = {name: batch[name][i] for name in module.tasks}
