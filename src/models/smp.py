@@ -1,6 +1,8 @@
 """Any encoder-decoder of segmentation-models-pytorch as a trunk."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -8,6 +10,11 @@ from torch import Tensor, nn
 
 from src.foundation.errors import UserError
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
+from src.models.input_statistics import IMAGENET
+from src.models.weights.hub import from_hub
+from src.models.weights.loading import Matching, load_weights
+from src.models.weights.of_timm import conversion_for, names_of, statistics_of
+from src.models.weights.reading import names_a_file
 
 
 class SmpTrunk(Trunk):
@@ -49,32 +56,45 @@ def smp_network(
     outputs: Mapping[str, int],
     architecture: Annotated[str, Field(description="decoder: unet, fpn, deeplabv3plus, ...")],
     encoder: Annotated[str, Field(description="encoder: resnet34, ...; tu-NAME for one of timm")],
-    weights: Annotated[str | None, Field(description="pretrained encoder weights, such as imagenet")] = None,
+    weights: Annotated[
+        str | None, Field(description="of the encoder: a file, or a name of the hub's: imagenet")
+    ] = None,
+    match: Matching = "name",
 ) -> MultiTaskNetwork:
     """Build ``architecture`` (unet, fpn, deeplabv3plus, ...) on ``encoder`` (resnet34, ...) with a head per task.
 
-    ``weights`` names pretrained encoder weights (such as ``imagenet``) and needs the network.
+    ``weights`` is a file of the encoder's weights, or the name of pretrained ones (such as ``imagenet``), which need a
+    connection. With either, pictures are normalised as its library says of the encoder.
 
     Raises:
-        UserError: unknown architecture or encoder, unavailable weights, or an architecture
+        UserError: unknown architecture or encoder, weights that are unavailable or do not fit, or an architecture
             whose decoder does not take a plain list of feature maps.
     """
+    file = Path(weights) if weights and names_a_file(weights) else None
+    model = _create(architecture, encoder, None if file else weights)
+    if architecture.lower() == "dpt":
+        raise UserError("'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps")
+    statistics = statistics_of(encoder.removeprefix("tu-").removeprefix("timm-")) if weights else IMAGENET
+    network = MultiTaskNetwork(SmpTrunk(model), outputs, _head, statistics)
+    if file:
+        unused = names_of(encoder.removeprefix("tu-")) if encoder.startswith("tu-") else ()
+        target, convert = model.encoder.state_dict(), conversion_for(model.encoder)
+        network.weights_read = load_weights([target], file, f"the encoder '{encoder}'", match, unused, convert)
+    return network
+
+
+def _create(architecture: str, encoder: str, weights: str | None) -> Any:
+    """Build a network of segmentation-models-pytorch; raises UserError where it cannot."""
     import segmentation_models_pytorch as smp  # takes seconds, and only these networks need it
 
     try:
-        model = smp.create_model(architecture, encoder_name=encoder, encoder_weights=weights, in_channels=3, classes=1)
-    except (KeyError, ValueError, NotImplementedError) as error:
+        with from_hub(f"'{encoder}'") if weights else nullcontext():
+            return smp.create_model(
+                architecture, encoder_name=encoder, encoder_weights=weights, in_channels=3, classes=1
+            )
+    except (KeyError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UserError(
             f"segmentation-models-pytorch cannot build '{architecture}' on '{encoder}' with weights '{weights}'",
             str(error).strip("'\""),
-            "choose model.architecture, model.encoder and model.weights that it lists",
+            "choose model.architecture, model.encoder and model.weights that it lists, or model.weights=FILE",
         ) from error
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"no pretrained weights '{weights}' for '{encoder}'",
-            f"they are downloaded, and that failed ({type(error).__name__})",
-            "train from scratch with model.weights=null, or try again with a network",
-        ) from error
-    if architecture.lower() == "dpt":
-        raise UserError("'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps")
-    return MultiTaskNetwork(SmpTrunk(model), outputs, _head)
