@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import socket
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -222,3 +224,20 @@ def test_segnets_encoder_takes_a_segnet(saved: Callable[..., str]) -> None:
 
 def test_a_network_of_a_run_is_built_without_its_file() -> None:
     assert build_network({**SMP, "weights": "gone.pth"}, OUTPUTS, pretrained=False).weights_read == ""
+
+
+@pytest.mark.parametrize("config", [{**SMP, "weights": "imagenet"}, {**TIMM, "weights": "hub"}], ids=["smp", "timm"])
+def test_a_hub_that_does_not_answer_is_told_in_time(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+        monkeypatch.setattr("src.models.weights.hub.PATIENCE", 0.2)
+        began = time.monotonic()
+        with pytest.raises(UserError, match=r"does not answer, and no copy is cached(.|\n)*model.weights=FILE"):
+            build_network(config, OUTPUTS)
+        assert time.monotonic() - began < 10
+    assert not constants.HF_HUB_OFFLINE
