@@ -13,7 +13,7 @@ from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 from src.models.input_statistics import IMAGENET
 from src.models.weights.hub import from_hub
 from src.models.weights.loading import Matching, load_weights
-from src.models.weights.of_timm import conversion_for, names_of, statistics_of
+from src.models.weights.of_timm import conversion_for, names_of, remarks_on, statistics_of
 from src.models.weights.reading import names_a_file
 
 
@@ -74,12 +74,14 @@ def smp_network(
     model = _create(architecture, encoder, None if file else weights)
     if architecture.lower() == "dpt":
         raise UserError("'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps")
-    statistics = statistics_of(encoder.removeprefix("tu-").removeprefix("timm-")) if weights else IMAGENET
+    name = encoder.removeprefix("tu-").removeprefix("timm-")
+    statistics = statistics_of(name) if weights else IMAGENET
     network = MultiTaskNetwork(SmpTrunk(model), outputs, _head, statistics)
     if file:
-        unused = names_of(encoder.removeprefix("tu-")) if encoder.startswith("tu-") else ()
+        unused = names_of(name) if encoder.startswith("tu-") else ()
         target, convert = model.encoder.state_dict(), conversion_for(model.encoder)
-        network.weights_read = load_weights([target], file, f"the encoder '{encoder}'", match, unused, convert)
+        read = load_weights([target], file, f"the encoder '{encoder}'", match, unused, convert)
+        network.weights_read = read + remarks_on(file, name, statistics)
     return network
 
 

@@ -13,7 +13,7 @@ from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 from src.models.input_statistics import IMAGENET
 from src.models.weights.hub import from_hub
 from src.models.weights.loading import Matching, load_weights
-from src.models.weights.of_timm import conversion_for, statistics_in
+from src.models.weights.of_timm import conversion_for, remarks_on, statistics_in
 
 LOADING = {"checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
 """Arguments of timm.create_model that make it read files or the network."""
@@ -76,14 +76,13 @@ def timm_network(
         raise UserError(f"timm's '{backbone}' gives no intermediate features", "it has no forward_intermediates")
     before = set(model.state_dict())
     _drop_unused(model)
-    network = MultiTaskNetwork(
-        TimmTrunk(model), outputs, _head, statistics_in(model.pretrained_cfg) if weights else IMAGENET
-    )
+    statistics = statistics_in(model.pretrained_cfg) if weights else IMAGENET
+    network = MultiTaskNetwork(TimmTrunk(model), outputs, _head, statistics)
     if weights not in (None, "hub"):
-        target, who = model.state_dict(), f"timm's '{backbone}'"
-        network.weights_read = load_weights(
-            [target], Path(str(weights)), who, match, before - set(target), conversion_for(model)
-        )
+        target, file = model.state_dict(), Path(str(weights))
+        unused, convert = before - set(target), conversion_for(model)
+        read = load_weights([target], file, f"timm's '{backbone}'", match, unused, convert)
+        network.weights_read = read + remarks_on(file, backbone, statistics)
     return network
 
 

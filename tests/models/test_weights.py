@@ -103,7 +103,10 @@ def test_real_or_random_weights_of_an_efficientnet_reach_an_encoder_of_features_
         path = tmp_path / path.name
         save_file(timm_state(LITE), path)
     read = build(FPN, str(path)).weights_read
-    assert read == f"288 of 288 tensors of {path}; passed over, after the last feature: bn2, classifier, conv_head"
+    told = f"288 of 288 tensors of {path}; passed over, after the last feature: bn2, classifier, conv_head; "
+    assert read == f"{told}pictures of mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5"
+    twin = build({**FPN, "encoder": "tu-efficientnet_lite0"}, str(path)).weights_read
+    assert twin.startswith(f"{told}BEWARE: the file bears the name of '{LITE}'")
 
 
 def test_names_of_timms_lists_of_features_are_found(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from src.models.input_statistics import IMAGENET, InputStatistics, read_statistics
+from src.models.input_statistics import IMAGENET, Channels, InputStatistics, read_statistics
 from src.models.weights.loading import Convert
 from src.models.weights.reading import State
 
@@ -29,6 +30,28 @@ def statistics_in(described: Mapping[str, Any]) -> InputStatistics:
     """Return the statistics that timm's ``pretrained_cfg`` of a network holds; ImageNet's where it holds none."""
     known = {key: described.get(key) for key in ("mean", "std")}
     return read_statistics(known if all(known.values()) else None, "timm's configuration")
+
+
+def remarks_on(file: Path, name: str, statistics: InputStatistics) -> str:
+    """Say what a user should know of a file for the network ``name``: other pictures than ImageNet's, another's name.
+
+    Networks with the same tensors may differ in what no file holds: padding (``tf_``), statistics, activations.
+    """
+    import timm
+
+    own, named = name.partition(".")[0], file.name.partition(".")[0]
+    told = (
+        ""
+        if statistics == IMAGENET
+        else f"; pictures of mean {_listed(statistics.mean)}, deviation {_listed(statistics.std)}"
+    )
+    if named != own and timm.is_model(named):
+        told += f"; BEWARE: the file bears the name of '{named}', which may pad and normalise otherwise than '{own}'"
+    return told
+
+
+def _listed(values: Channels) -> str:
+    return " ".join(f"{value:.3g}" for value in values)
 
 
 def conversion_for(module: nn.Module) -> Convert | None:
