@@ -26,6 +26,7 @@ from src.app.resuming import begun, refuse_others, resumed, saved_configuration
 from src.app.rules import Request, broken_rules
 from src.foundation.errors import UserError
 from src.foundation.files import write_atomically, write_json
+from src.models.input_statistics import read_statistics
 from src.runs import directory
 from src.runs.lock import only_trainer
 from src.runs.record import read_run, write_record
@@ -75,9 +76,11 @@ def train(invocation: Invocation[TrainConfig]) -> float | None:
 def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: Path) -> None:
     """Write what is known of a run before it is trained, and train it."""
     assert run.trainer is not None
+    earlier = read_run(folder).record if (folder / "run.json").exists() else None
+    if earlier:  # which may be of a version that gave all networks ImageNet's
+        run.network.set_input_statistics(read_statistics(earlier.get("input"), str(folder)))
     record = describe(config, values, run) | {"directory": absolute(str(folder))}
     checkpoint = checkpoint_to_resume(folder / "checkpoints")
-    earlier = read_run(folder).record if (folder / "run.json").exists() else None
     if earlier:
         refuse_others(earlier, run.dataset, run.teachers)
         record |= {key: earlier[key] for key in CHOSEN_AT_FIRST if key in earlier}
@@ -90,6 +93,8 @@ def _train(run: Assembled, config: TrainConfig, values: dict[str, Any], folder: 
         if run.data.label_masks:
             write_json(folder / "labels.json", run.data.label_masks.images())
         teachers = [f"  {name}: {teacher}" for name, teacher in run.teachers.items()]
+        networks = [run.network, *(run.distillation.teacher_networks() if run.distillation else [])]
+        teachers += [f"  {line}" for line in dict.fromkeys(n.weights_read for n in networks) if line]
         print(f"{title(config)} -> {folder}", *teachers, *filter(None, [remark_on(earlier)]), sep="\n", flush=True)
     fit(run, folder, record, checkpoint.path if checkpoint else None)
 

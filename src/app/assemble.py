@@ -25,7 +25,7 @@ from src.models.base import FINE_TUNING, MultiTaskNetwork, build_network
 from src.models.batch_norm import refuse_single_values
 from src.runs.canonical import Configuration
 from src.runs.find_teachers import find_teachers
-from src.runs.identity import dataset_identity, decisive, run_digest
+from src.runs.identity import by_content, dataset_identity, decisive, run_digest
 from src.runs.network_file import build_tasks
 from src.runs.teacher import Teacher, load_teachers
 from src.runs.teacher_ranking import Student
@@ -58,6 +58,8 @@ class Assembled:
     trainer: pl.Trainer | None
     dataset: dict[str, Any]
     """Name, size, label set and content digest of the data."""
+    model: dict[str, Any]
+    """The network's configuration, with the checksum of a file of weights in place of its path."""
     configuration: Configuration
     """What decides the run's outcome, its teachers aside."""
     digest: str
@@ -98,15 +100,16 @@ def assemble(
     data = open_data(config, tasks, augmentation)
     dataset = dataset_identity(values["dataset"], data.store.manifest)
     known = {"content": dataset["content"], "train_images": len(data.train_indices)}
-    configuration = decisive(values, task_configs(config), known, precision, processes)
+    model = by_content(values["model"], config.model.get("weights"))
+    configuration = decisive({**values, "model": model}, task_configs(config), known, precision, processes)
     if teachers is None:
-        teachers = _teachers(config, tasks, dataset, configuration, overrides)
+        teachers = _teachers(config, model, tasks, dataset, configuration, overrides)
     digests = {name: teacher.digest for name, teacher in teachers.items()}
     distillation = _distillation(config, network, tasks, teachers, data.augmentation.views)
     module = _module(config, network, tasks, distillation)
     trainer = _trainer(config, values, folder, group) if folder else None
     return Assembled(
-        tasks, on_data, data, network, dict(teachers), distillation, module, trainer, dataset, configuration,
+        tasks, on_data, data, network, dict(teachers), distillation, module, trainer, dataset, model, configuration,
         run_digest(configuration, digests, values["trainer"]),
     )  # fmt: skip
 
@@ -132,6 +135,7 @@ def supervision(config: TrainConfig) -> dict[str, Any]:
 
 def _teachers(
     config: TrainConfig,
+    model: Mapping[str, Any],
     tasks: Mapping[str, Task],
     dataset: dict[str, Any],
     configuration: Configuration,
@@ -140,7 +144,7 @@ def _teachers(
     """Find the trained teachers that a student needs."""
     if config.stage.name != "student" or not REGIMES.traits(config.distillation).needs_trained_teachers:
         return {}
-    architecture = {key: value for key, value in config.model.items() if key not in FINE_TUNING}
+    architecture = {key: value for key, value in model.items() if key not in FINE_TUNING}
     student = {"dataset": dataset, **supervision(config), "model": architecture, "seed": config.seed}
     if config.names.debug is None:
         student["debug"] = None  # what a debug run has trained is no teacher

@@ -62,7 +62,9 @@ def describe(config: TrainConfig, values: Mapping[str, Any], run: Assembled) -> 
     """Describe a run for run.json."""
     manifest = run.data.store.manifest
     names = {**values["names"], "augmentation": list(config.augmentation)}
-    return {key: values[key] for key in ("model", "label", "seed", "protocol")} | {
+    return {key: values[key] for key in ("label", "seed", "protocol")} | {
+        "model": run.model,
+        "input": run.network.input_statistics.plain(),
         "names": names,
         "stage": config.stage.name,
         "task": next(iter(run.tasks)) if config.stage.name == "teacher" else None,

@@ -19,7 +19,7 @@ PLACES = (("paths", "data"), ("paths", "runs"), ("dataset", "root"), ("dataset",
 def with_paths(values: Mapping[str, Any], change: Callable[[str], str]) -> Values:
     """Return a configuration with its folders, its data's source and its teachers changed, which decide no outcome.
 
-    Weights that the network starts from are left as they were typed: records of runs are compared by them.
+    Weights that the network starts from are left as they were typed: runs are compared by their content.
     """
     changed = copy.deepcopy(dict(values))
     for *sections, key in PLACES:

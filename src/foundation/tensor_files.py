@@ -1,13 +1,19 @@
 """Files of tensors, read only where they are as they were written."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 FOLDER = 0x10
 """The attribute of a member of a zip archive that is a folder."""
+
+
+BLOCK = 2**24
+"""Bytes that are read at a time."""
 
 
 class DamagedFileError(Exception):
@@ -51,6 +57,26 @@ def check_archive(path: Path) -> None:
         raise DamagedFileError(f"it is damaged: {damaged} in it does not have its checksum")
     if marked is not None:
         raise DamagedFileError(f"it is damaged: {marked} in it is marked as a folder")
+
+
+def not_finite(value: Tensor) -> str:
+    """Say why a tensor holds no finite real numbers: ``is NaN (3 of 8 values)``; nothing where it does."""
+    if value.is_complex():
+        return "is complex"
+    if not value.is_floating_point() or bool(value.isfinite().all()):
+        return ""
+    wrong = int((~value.isfinite()).sum())
+    kind = "NaN" if bool(torch.isnan(value).any()) else "infinite"
+    return f"is {kind} ({wrong} of {value.numel()} values)" if value.numel() > 1 else f"is {kind}"
+
+
+def checksum(path: Path) -> str:
+    """Return the CRC-32 of a file's content, in hexadecimal."""
+    value = 0
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            value = zlib.crc32(block, value)
+    return f"{value:08x}"
 
 
 def first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from src.foundation.errors import UserError
 from src.foundation.registry import Registry
+from src.models.input_statistics import IMAGENET, InputStatistics, Renormalise
 
 MODELS = Registry("model", "src.models", given=("outputs",))
 """Functions from ``outputs``, the channels of each task's head, to a MultiTaskNetwork."""
@@ -66,11 +67,24 @@ class Trunk(nn.Module, ABC):
 
 
 class MultiTaskNetwork(nn.Module):
-    """A trunk with one head per task; a single-task network is one with a single head."""
+    """A trunk with one head per task; a single-task network is one with a single head.
 
-    def __init__(self, trunk: Trunk, outputs: Mapping[str, int], build_head: BuildHead) -> None:
+    Args:
+        trunk: the shared layers.
+        outputs: channels of each task's head.
+        build_head: builds a head from the channels of the last level and of its output.
+        statistics: mean and deviation of the pictures that the trunk takes.
+    """
+
+    weights_read: str = ""
+    """What was read of a file of weights, for people; nothing where none was."""
+
+    def __init__(
+        self, trunk: Trunk, outputs: Mapping[str, int], build_head: BuildHead, statistics: InputStatistics = IMAGENET
+    ) -> None:
         super().__init__()
         self.trunk = trunk
+        self.set_input_statistics(statistics)
         self.outputs = dict(outputs)
         width = trunk.channels[self.last_level]
         self.heads = nn.ModuleDict({task: build_head(width, channels) for task, channels in outputs.items()})
@@ -83,6 +97,17 @@ class MultiTaskNetwork(nn.Module):
         for part in self.frozen:
             part.eval()
         return self
+
+    @property
+    def input_statistics(self) -> InputStatistics:
+        """Mean and deviation of the pictures that the trunk takes; those of the images that the network is given are
+        ImageNet's."""
+        return self._statistics
+
+    def set_input_statistics(self, statistics: InputStatistics) -> None:
+        """Let the trunk take pictures of other mean and deviation; the network is given the same images as before."""
+        self._statistics = statistics
+        self.entrance = nn.Identity() if statistics == IMAGENET else Renormalise(statistics)
 
     @property
     def last_level(self) -> str:
@@ -120,13 +145,15 @@ class MultiTaskNetwork(nn.Module):
             )
 
     def features(self, image: Tensor, until: str | None = None) -> Features:
-        """Map images (N, 3, H, W) to trunk features by level, up to and including level ``until``.
+        """Map images (N, 3, H, W), normalised by ImageNet's statistics whatever the trunk takes, to its features.
+
+        By level, up to and including level ``until``.
 
         Raises:
             UserError: a batch that leaves a BatchNorm one value per channel to train on.
         """
         try:
-            return self.trunk(image, until)
+            return self.trunk(self.entrance(image), until)
         except ValueError as error:
             if "more than 1 value per channel" not in str(error):
                 raise

@@ -1,13 +1,15 @@
 """MTAN (Liu et al., CVPR 2019): a shared SegNet, and per task an attention module at each of its stages."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk, task_level
-from src.models.segnet import Filters, SegNetTrunk, convolutions, head, initialise
+from src.models.segnet import Filters, SegNetTrunk, Weights, convolutions, head, initialise
+from src.models.weights.loading import Matching
 
 LAYERS = 3  # convolution, BatchNorm and ReLU, which compute a stage's first feature
 
@@ -58,14 +60,15 @@ class MtanTrunk(Trunk):
 
     def last_stage(self) -> nn.Module:
         """Return the last stage of the shared SegNet."""
-        return self._segnet.last_stage()
+        return self.segnet.last_stage()
 
     def backbone(self) -> nn.Module:
         """Return the encoder of the shared SegNet."""
-        return self._segnet.backbone()
+        return self.segnet.backbone()
 
     @property
-    def _segnet(self) -> SegNetTrunk:
+    def segnet(self) -> SegNetTrunk:
+        """The shared SegNet."""
         segnet = self.common["segnet"]
         assert isinstance(segnet, SegNetTrunk)
         return segnet
@@ -74,7 +77,7 @@ class MtanTrunk(Trunk):
         """Map images (N, 3, H, W) to features by level and task, computing nothing beyond ``until``."""
         features: Features = {}
         levels = iter(self.channels)
-        segnet = self._segnet
+        segnet = self.segnet
         indices: list[Tensor] = []
         shared, tasks = image, dict.fromkeys(self.tasks, image.new_empty(0))
         for number, stage in enumerate(segnet.encoder):
@@ -117,10 +120,16 @@ def _add(features: Features, level: str, tasks: Mapping[str, Tensor]) -> str:
 
 
 @MODELS.register()
-def mtan(outputs: Mapping[str, int], filters: Filters) -> MultiTaskNetwork:
+def mtan(
+    outputs: Mapping[str, int], filters: Filters, weights: Weights = None, match: Matching = "name"
+) -> MultiTaskNetwork:
     """Build MTAN on SegNet; with one output it is the single-task attention network (STAN) of the paper's table.
 
     With filters 64-128-256-512-512 and outputs of 13, 1 and 3 channels it has 1.77 times the 24.98 M parameters
-    of the paper's single SegNet.
+    of the paper's single SegNet. ``weights`` are of a VGG of the shared SegNet's encoder.
     """
-    return initialise(MultiTaskNetwork(MtanTrunk(list(outputs), filters), outputs, head))
+    trunk = MtanTrunk(list(outputs), filters)
+    network = initialise(MultiTaskNetwork(trunk, outputs, head))
+    if weights:
+        network.weights_read = trunk.segnet.read_vgg(Path(weights), match)
+    return network

@@ -2,16 +2,19 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
+from src.models.weights.loading import Matching, load_weights
 
 DEPTHS = (2, 2, 3, 3, 3)
 Width = Annotated[int, Field(ge=1)]
 Filters = Annotated[Sequence[Width], Field(min_length=5, max_length=5, description="channels of the five stages")]
+Weights = Annotated[str | None, Field(description="a file of a VGG's weights, such as torchvision's vgg16_bn, or none")]
 Depths = Annotated[Sequence[Width], Field(min_length=5, max_length=5, description="convolutions of the five stages")]
 
 
@@ -48,6 +51,16 @@ class SegNetTrunk(Trunk):
         up = ["decoder5", "decoder4", "decoder3", "decoder2", "decoder"]
         self.channels = dict(zip([*down, *up], [*filters, *reversed(outputs)], strict=True))
 
+    def read_vgg(self, path: Path, match: Matching = "name") -> str:
+        """Copy the convolutions of a VGG, or of a SegNet, from a file to the encoder; returns what was read.
+
+        Raises:
+            UserError: an unreadable file, or one of other widths or depths.
+        """
+        own = self.encoder.state_dict()
+        targets = [own, _named_like_vgg(self.encoder, own, norms=True), _named_like_vgg(self.encoder, own, norms=False)]
+        return load_weights(targets, path, "the encoder, a VGG of its widths and depths", match)
+
     def last_stage(self) -> nn.Module:
         """Return the decoder's stage at full resolution."""
         return self.decoder[0]
@@ -78,6 +91,24 @@ class SegNetTrunk(Trunk):
         return features
 
 
+def _named_like_vgg(encoder: nn.ModuleList, own: Mapping[str, Tensor], norms: bool) -> dict[str, Tensor]:
+    """Name the encoder's tensors as VGG networks do, by position in one sequence: ``features.0.weight``.
+
+    Each stage ends there with a max-pool, and without ``norms`` no BatchNorm stands behind a convolution.
+    """
+    named: dict[str, Tensor] = {}
+    position = 0
+    for stage, layers in enumerate(encoder):
+        assert isinstance(layers, nn.Sequential)
+        for number, layer in enumerate(layers):
+            if isinstance(layer, nn.BatchNorm2d) and not norms:
+                continue
+            named |= {f"features.{position}.{key}": own[f"{stage}.{number}.{key}"] for key in layer.state_dict()}
+            position += 1
+        position += 1
+    return named
+
+
 def head(width: int, channels: int) -> nn.Module:
     """Build a task's head: a 3x3 and a 1x1 convolution."""
     return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, channels, 1))
@@ -94,11 +125,22 @@ def initialise(network: MultiTaskNetwork) -> MultiTaskNetwork:
 
 
 @MODELS.register()
-def segnet(outputs: Mapping[str, int], filters: Filters, depths: Depths = DEPTHS) -> MultiTaskNetwork:
+def segnet(
+    outputs: Mapping[str, int],
+    filters: Filters,
+    depths: Depths = DEPTHS,
+    weights: Weights = None,
+    match: Matching = "name",
+) -> MultiTaskNetwork:
     """Build the SegNet of Liu et al. (CVPR 2019) and Li and Bilen (2020), "split" in their tables.
 
     ``filters`` are the widths of the five stages and ``depths`` their numbers of convolutions. With filters
     64-128-256-512-512 and outputs of 13, 1 and 3 channels it has 25.06 M parameters. Their wide variant has
-    1024 filters in the last stage, their deep one twice the convolutions of each stage.
+    1024 filters in the last stage, their deep one twice the convolutions of each stage. ``weights`` are of a VGG of
+    the encoder's widths and depths; without BatchNorm in it, that of the encoder stays as it begins.
     """
-    return initialise(MultiTaskNetwork(SegNetTrunk(filters, depths), outputs, head))
+    trunk = SegNetTrunk(filters, depths)
+    network = initialise(MultiTaskNetwork(trunk, outputs, head))
+    if weights:
+        network.weights_read = trunk.read_vgg(Path(weights), match)
+    return network

@@ -1,7 +1,9 @@
 """Any encoder-decoder of segmentation-models-pytorch as a trunk."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -9,7 +11,12 @@ from torch import Tensor, nn
 
 from src.foundation.errors import UserError
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
+from src.models.input_statistics import IMAGENET
 from src.models.smp_dropout import DroppingHead, set_dropout, take_last_dropout
+from src.models.weights.hub import from_hub
+from src.models.weights.loading import Matching, load_weights
+from src.models.weights.of_timm import conversion_for, names_of, remarks_on, statistics_of
+from src.models.weights.reading import names_a_file
 
 
 class SmpTrunk(Trunk):
@@ -52,41 +59,55 @@ def smp_network(
     outputs: Mapping[str, int],
     architecture: Annotated[str, Field(description="decoder: unet, fpn, deeplabv3plus, ...")],
     encoder: Annotated[str, Field(description="encoder: resnet34, ...; tu-NAME for one of timm")],
-    weights: Annotated[str | None, Field(description="pretrained encoder weights, such as imagenet")] = None,
+    weights: Annotated[
+        str | None, Field(description="of the encoder: a file, or a name of the hub's: imagenet")
+    ] = None,
+    match: Matching = "name",
     dropout: Annotated[
         float | None, Field(ge=0, lt=1, description="probability of the decoder's dropout; 0 is off, null: smp's own")
     ] = None,
 ) -> MultiTaskNetwork:
     """Build ``architecture`` (unet, fpn, deeplabv3plus, ...) on ``encoder`` (resnet34, ...) with a head per task.
 
-    ``weights`` names pretrained encoder weights (such as ``imagenet``) and needs the network. Dropout at the end of a
-    decoder (FPN, PSPNet) acts behind the level ``decoder``, for each head by itself: what is aligned has no noise.
+    ``weights`` is a file of the encoder's weights, or the name of pretrained ones (such as ``imagenet``), which need a
+    connection. With either, pictures are normalised as its library says of the encoder. Dropout at the end of a decoder
+    (FPN, PSPNet) acts behind the level ``decoder``, for each head by itself: what is aligned has no noise.
 
     Raises:
-        UserError: unknown architecture or encoder, unavailable weights, or an architecture
+        UserError: unknown architecture or encoder, weights that are unavailable or do not fit, or an architecture
             whose decoder does not take a plain list of feature maps.
     """
-    import segmentation_models_pytorch as smp  # takes seconds, and only these networks need it
-
-    try:
-        model = smp.create_model(architecture, encoder_name=encoder, encoder_weights=weights, in_channels=3, classes=1)
-    except (KeyError, ValueError, NotImplementedError) as error:
-        raise UserError(
-            f"segmentation-models-pytorch cannot build '{architecture}' on '{encoder}' with weights '{weights}'",
-            str(error).strip("'\""),
-            "choose model.architecture, model.encoder and model.weights that it lists",
-        ) from error
-    except (OSError, RuntimeError) as error:
-        raise UserError(
-            f"no pretrained weights '{weights}' for '{encoder}'",
-            f"they are downloaded, and that failed ({type(error).__name__})",
-            "train from scratch with model.weights=null, or try again with a network",
-        ) from error
+    file = Path(weights) if weights and names_a_file(weights) else None
+    model = _create(architecture, encoder, None if file else weights)
     if architecture.lower() == "dpt":
         raise UserError(
             "'dpt' is not supported as a trunk", "its decoder takes prefix tokens beside feature maps", "model=vit_dpt"
         )
     set_dropout(model.decoder, dropout)
-    return MultiTaskNetwork(
-        SmpTrunk(model), outputs, partial(DroppingHead, probability=take_last_dropout(model.decoder))
-    )
+    head = partial(DroppingHead, probability=take_last_dropout(model.decoder))
+    name = encoder.removeprefix("tu-").removeprefix("timm-")
+    statistics = statistics_of(name) if weights else IMAGENET
+    network = MultiTaskNetwork(SmpTrunk(model), outputs, head, statistics)
+    if file:
+        unused = names_of(name) if encoder.startswith("tu-") else ()
+        target, convert = model.encoder.state_dict(), conversion_for(model.encoder)
+        read = load_weights([target], file, f"the encoder '{encoder}'", match, unused, convert)
+        network.weights_read = read + remarks_on(file, name, statistics)
+    return network
+
+
+def _create(architecture: str, encoder: str, weights: str | None) -> Any:
+    """Build a network of segmentation-models-pytorch; raises UserError where it cannot."""
+    import segmentation_models_pytorch as smp  # takes seconds, and only these networks need it
+
+    try:
+        with from_hub(f"'{encoder}'") if weights else nullcontext():
+            return smp.create_model(
+                architecture, encoder_name=encoder, encoder_weights=weights, in_channels=3, classes=1
+            )
+    except (KeyError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UserError(
+            f"segmentation-models-pytorch cannot build '{architecture}' on '{encoder}' with weights '{weights}'",
+            str(error).strip("'\""),
+            "choose model.architecture, model.encoder and model.weights that it lists, or model.weights=FILE",
+        ) from error

@@ -1,20 +1,19 @@
 """Any network of timm with intermediate features as a trunk."""
 
-import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from src.foundation.errors import UserError
-from src.foundation.tensor_files import check_archive
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
+from src.models.weights.hub import from_hub
+from src.models.weights.loading import Matching, load_weights
+from src.models.weights.of_timm import conversion_for, remarks_on, statistics_in
 
-CLASSIFIERS = ("fc.", "head.", "classifier.", "norm.", "fc_norm.")
-"""Parameters that a network without classes may lack, or have beyond a file's."""
 LOADING = {"checkpoint_path", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"}
 """Arguments of timm.create_model that make it read files or the network."""
 
@@ -60,21 +59,26 @@ def timm_network(
     backbone: Annotated[str, Field(description="name of a network of timm")],
     weights: Annotated[str | None, Field(description="a file, or hub: timm's pretrained ones")] = None,
     options: Annotated[Mapping[str, Any] | None, Field(description="arguments of timm.create_model")] = None,
+    match: Matching = "name",
 ) -> MultiTaskNetwork:
     """Build timm's ``backbone``, with a convolution on its last feature for each of ``outputs``.
 
-    ``weights`` is a file of its state_dict, or ``hub`` for timm's pretrained ones, which need the network.
+    ``weights`` is a file, or ``hub`` for timm's pretrained ones, which need a connection. With either, pictures are
+    normalised as timm says of the network.
 
     Raises:
         UserError: no such network, one without intermediate features, or weights that are unavailable or do not fit.
     """
     model = timm_backbone(backbone, weights, options)
+    before = set(model.state_dict())
     _drop_unused(model)
-    return MultiTaskNetwork(TimmTrunk(model), outputs, _head)
+    network = MultiTaskNetwork(TimmTrunk(model), outputs, _head)
+    load_backbone(network, model, before, backbone, weights, match)
+    return network
 
 
 def timm_backbone(backbone: str, weights: str | None, options: Mapping[str, Any] | None) -> Any:
-    """Build timm's ``backbone`` without classes, with ``weights`` from a file or the hub; raises UserError."""
+    """Build timm's ``backbone`` without classes, with ``weights`` if they are the hub's; raises UserError."""
     if files := sorted(set(options or {}) & LOADING):
         raise UserError(
             f"model.options cannot hold {', '.join(files)}",
@@ -84,9 +88,35 @@ def timm_backbone(backbone: str, weights: str | None, options: Mapping[str, Any]
     model = _create(backbone, weights == "hub", dict(options or {}))
     if not hasattr(model, "forward_intermediates"):
         raise UserError(f"timm's '{backbone}' gives no intermediate features", "it has no forward_intermediates")
-    if weights not in (None, "hub"):
-        _load(model, Path(str(weights)), backbone)
     return model
+
+
+def load_backbone(
+    network: MultiTaskNetwork, model: Any, before: set[str], backbone: str, weights: str | None, match: Matching
+) -> None:
+    """Load the file ``weights``, where it is one, into a backbone that has lost its last layers.
+
+    Args:
+        network: that the backbone is in; it gets the statistics of pictures, and what was read.
+        model: the backbone.
+        before: the names of its tensors before it lost layers.
+        backbone: its name in timm.
+        weights: a file, ``hub``, or None.
+        match: how tensors are found.
+
+    Raises:
+        UserError: the file does not fit.
+    """
+    if not weights:
+        return
+    statistics = statistics_in(model.pretrained_cfg)
+    network.set_input_statistics(statistics)
+    if weights == "hub":
+        return
+    target, file = model.state_dict(), Path(weights)
+    unused, convert = before - set(target), conversion_for(model)
+    read = load_weights([target], file, f"timm's '{backbone}'", match, unused, convert)
+    network.weights_read = read + remarks_on(file, backbone, statistics)
 
 
 def _drop_unused(model: Any) -> None:
@@ -102,39 +132,9 @@ def _create(backbone: str, pretrained: bool, options: dict[str, Any]) -> Any:
     import timm  # takes seconds, and only these networks need it
 
     try:
-        return timm.create_model(backbone, pretrained=pretrained, num_classes=0, **options)
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UserError(f"timm cannot build '{backbone}' with {options}", str(error)) from error
-    except (OSError, RuntimeError) as error:
-        if "Unknown model" in str(error):
-            raise UserError(f"timm has no network '{backbone}'", str(error)) from error
-        raise UserError(
-            f"no pretrained weights for timm's '{backbone}'",
-            f"they are downloaded, and that failed ({type(error).__name__})",
-            "name a file as its weights, or weights: null for random ones",
-        ) from error
-
-
-def _load(model: nn.Module, path: Path, backbone: str) -> None:
-    """Load the weights in ``path`` into ``model``; raises UserError for any but the classifier's that do not fit."""
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state: dict[str, Any] = load_file(path)
-        else:
-            if zipfile.is_zipfile(path):  # not the format of torch before 1.6, which has no checksums
-                check_archive(path)
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise many kinds for a file that is none of theirs
-        raise UserError(
-            f"{path} cannot be read as weights", f"{type(error).__name__}: {error}".split("\n")[0]
-        ) from error
-    state = state.get("state_dict", state.get("model", state))
-    try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
-        wrong = [key for key in [*missing, *unexpected] if not key.startswith(CLASSIFIERS)]
-    except RuntimeError as error:  # other shapes
-        wrong = [str(error).split("\n")[-1].strip()]
-    if wrong:
-        raise UserError(f"the weights in {path} are not of timm's '{backbone}'", "; ".join(wrong[:5]))
+        with from_hub(f"timm's '{backbone}'") if pretrained or ":" in backbone else nullcontext():
+            return timm.create_model(backbone, pretrained=pretrained, num_classes=0, **options)
+    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+        unknown = "Unknown model" in str(error)
+        what = f"timm has no network '{backbone}'" if unknown else f"timm cannot build '{backbone}' with {options}"
+        raise UserError(what, str(error)) from error

@@ -12,7 +12,8 @@ from src.foundation.part_options import Slot
 from src.models.backbone_size import only_size
 from src.models.base import MODELS, Features, MultiTaskNetwork, Trunk
 from src.models.decoders.base import DECODERS, LEVELS, BackboneLevels, Decoder
-from src.models.timm import timm_backbone
+from src.models.timm import load_backbone, timm_backbone
+from src.models.weights.loading import Matching
 
 
 class TimmDenseTrunk(Trunk):
@@ -88,6 +89,7 @@ def timm_dense(
         Field(min_length=LEVELS, max_length=LEVELS, description="the four blocks or stages that are levels, from 0"),
     ] = None,
     options: Annotated[Mapping[str, Any] | None, Field(description="arguments of timm.create_model")] = None,
+    match: Matching = "name",
 ) -> MultiTaskNetwork:
     """Build timm's ``backbone`` with ``decoder`` and a head for each of ``outputs``.
 
@@ -99,11 +101,14 @@ def timm_dense(
     """
     given = dict(options or {})
     model = _of_any_size(backbone, weights, given)
+    before = set(model.state_dict())
     trunk = TimmDenseTrunk(model, _indices(model, indices, backbone), decoder, only_size(model, given))
     kernel = trunk.decoder.head_kernel
-    return MultiTaskNetwork(
+    network = MultiTaskNetwork(
         trunk, outputs, lambda width, channels: nn.Conv2d(width, channels, kernel, padding=kernel // 2)
     )
+    load_backbone(network, model, before, backbone, weights, match)
+    return network
 
 
 def _of_any_size(backbone: str, weights: str | None, options: Mapping[str, Any]) -> Any:

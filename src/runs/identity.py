@@ -4,11 +4,13 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from src.data.store.manifest import Manifest
 from src.distillation.base import REGIMES
 from src.foundation.errors import UserError
+from src.foundation.tensor_files import checksum
 from src.runs.canonical import Configuration, canonical
 
 METHOD = ("distillation", "adaptor", "distance", "loss_weights", "teacher")
@@ -68,6 +70,17 @@ def decisive(
     if chosen := {key: value for key, value in (values.get("teacher") or {}).items() if value is not None}:
         kept["teacher"] = chosen
     return canonical(kept)
+
+
+def by_content(model: Mapping[str, Any], weights: Any) -> dict[str, Any]:
+    """Return a network's configuration with the checksum of the file ``weights``, wherever it lies, for its path.
+
+    How the file's tensors were found is left out: it decides whether they are, not what they hold.
+    """
+    described = {key: value for key, value in model.items() if key != "match"}
+    if isinstance(weights, str) and Path(weights).is_file():
+        described["weights"] = f"file of checksum {checksum(Path(weights))}"
+    return described
 
 
 def digest(values: Any) -> str:

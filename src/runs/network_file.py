@@ -10,6 +10,7 @@ from src.foundation.errors import UserError
 from src.foundation.files import replace_atomically
 from src.foundation.tensor_files import DamagedFileError, first_line, load_tensors
 from src.models.base import MultiTaskNetwork, build_network
+from src.models.input_statistics import read_statistics
 from src.models.lora import merged
 from src.runs.finite_weights import refuse_not_finite
 from src.runs.former_names import by_present_names, present_task
@@ -29,13 +30,15 @@ def save_network(path: Path, network: MultiTaskNetwork, metadata: Mapping[str, A
     """Write the network's weights with ``metadata`` (model, tasks, dataset: plain values) in one step.
 
     What LoRA has learned is merged into the weights.
+    The statistics of the pictures that it takes are written with them.
 
     Raises:
         UserError: weights that are not finite.
     """
     state = merged(network.state_dict())
     refuse_not_finite(state, path)
-    content = {"format": FORMAT, "metadata": dict(metadata), "state_dict": state}
+    described = dict(metadata) | {"input": network.input_statistics.plain()}
+    content = {"format": FORMAT, "metadata": described, "state_dict": state}
     replace_atomically(path, lambda stream: torch.save(content, stream))
 
 
@@ -71,13 +74,20 @@ def load_network(path: Path) -> tuple[MultiTaskNetwork, dict[str, Task], dict[st
     """
     content = read_network_file(path)
     metadata = content["metadata"]
-    return *rebuild(metadata["model"], metadata["tasks"], content["state_dict"], path), metadata
+    network, tasks = rebuild(metadata["model"], metadata["tasks"], content["state_dict"], path, metadata.get("input"))
+    return network, tasks, metadata
 
 
 def rebuild(
-    model: Mapping[str, Any], task_configs: Mapping[str, Any], state: Mapping[str, Any], path: Path
+    model: Mapping[str, Any],
+    task_configs: Mapping[str, Any],
+    state: Mapping[str, Any],
+    path: Path,
+    pictures: Any = None,
 ) -> tuple[MultiTaskNetwork, dict[str, Task]]:
     """Build network and tasks from their configurations and load ``state``, which comes from ``path``.
+
+    ``pictures`` are the statistics of what the network takes, ImageNet's where a file of an earlier version has none.
 
     Raises:
         UserError: weights that do not fit or are not finite, or parts that are not registered here.
@@ -88,6 +98,7 @@ def rebuild(
         network = build_network(model, {name: task.channels for name, task in tasks.items()}, pretrained=False)
     except UserError as error:
         raise UserError(f"{path} cannot be used: {error.what}", error.why, error.mend) from error
+    network.set_input_statistics(read_statistics(pictures, str(path)))
     try:
         network.load_state_dict(merged(state))
     except RuntimeError as error:

@@ -41,6 +41,7 @@ class RecordShape(BaseModel):
     task: str | None
     task_configs: Annotated[dict[str, Part], Field(min_length=1)]
     model: Part
+    input: dict[str, Any] | None = None
     dataset: DatasetShape
     names: NamesShape
     seed: Count

@@ -10,6 +10,7 @@ from typing import Any
 from src.distillation.levels import Levels, read_levels
 from src.distillation.setup import TeacherNetwork
 from src.foundation.errors import UserError
+from src.foundation.tensor_files import checksum
 from src.models.base import MODELS, MultiTaskNetwork, build_network
 from src.runs.finite_weights import refuse_not_finite
 from src.runs.network_file import load_network, read_network_file, rebuild
@@ -115,7 +116,7 @@ def teacher_from_file(name: str, path: Path, dataset: Mapping[str, Any]) -> Teac
     _check_kind(name, path, metadata["tasks"], metadata["dataset"], dataset)
     size = _other_size(metadata["dataset"], dataset)
     return Teacher(
-        str(path), _checksum(path), lambda: load_network(path)[0], size,
+        str(path), checksum(path), lambda: load_network(path)[0], size,
         file=path.resolve(), tasks=tuple(metadata["tasks"]),
     )  # fmt: skip
 
@@ -139,7 +140,7 @@ def teacher_from_library(
     if mistakes := MODELS.mistakes(model, f"teacher.{name}"):
         raise UserError(f"teacher.{name} cannot be built: {mistakes[0].what}", mistakes[0].why, mistakes[0].mend)
     weights = values.get("weights")
-    content = _checksum(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
+    content = checksum(Path(weights)) if isinstance(weights, str) and Path(weights).is_file() else None
     described = model | {"weights": None} if content else model  # the file's content, wherever it lies
     digest = f"{zlib.crc32(json.dumps([described, size, content]).encode()):08x}"
     own = read_size(f"teacher.{name}.size", size) if size is not None else None
@@ -176,10 +177,10 @@ def _from_checkpoint(name: str, path: Path, dataset: Mapping[str, Any]) -> Teach
     def open_checkpoint() -> MultiTaskNetwork:
         state, prefix = AtomicCheckpoints().load_checkpoint(path, map_location="cpu")["state_dict"], "network."
         weights = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        return rebuild(record["model"], record["task_configs"], weights, path)[0]
+        return rebuild(record["model"], record["task_configs"], weights, path, record.get("input"))[0]
 
     return Teacher(
-        str(path), _checksum(path), open_checkpoint, _other_size(record["dataset"], dataset),
+        str(path), checksum(path), open_checkpoint, _other_size(record["dataset"], dataset),
         file=path.resolve(), tasks=tuple(record["task_configs"]),
     )  # fmt: skip
 
@@ -196,7 +197,3 @@ def _check_kind(name: str, path: Path, tasks: Mapping[str, Any], own: Any, datas
 def _other_size(own: Mapping[str, Any], dataset: Mapping[str, Any]) -> Size | None:
     height, width = own["size"]
     return None if [height, width] == list(dataset["size"]) else (height, width)
-
-
-def _checksum(path: Path) -> str:
-    return f"{zlib.crc32(path.read_bytes()):08x}"

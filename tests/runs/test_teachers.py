@@ -114,7 +114,7 @@ def test_weights_of_another_network_are_refused(trained: Workspace, tmp_path: Pa
     file = tmp_path / "weights.pt"
     torch.save(timm.create_model("resnet10t").state_dict(), file)
     out = refused(trained, f"teacher.foundation={{network: timm, backbone: resnet18, weights: '{file}'}}")
-    assert "are not of timm's 'resnet18'" in out
+    assert "do not fit timm's 'resnet18'" in out
 
 
 def test_a_network_of_segmentation_models_may_teach_with_levels_of_its_own(trained: Workspace) -> None:

@@ -1,11 +1,11 @@
-"""Conversion between stored pixels and network input."""
+"""Conversion between stored pixels and network input: images normalised by ImageNet's statistics, for all networks."""
 
 from functools import cache
 
 import torch
 from torch import Tensor
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, which pretrained encoders expect
+from src.models.input_statistics import IMAGENET
 
 
 def normalise(image: Tensor) -> Tensor:
@@ -34,5 +34,5 @@ def denormalise(image: Tensor) -> Tensor:
 @cache
 def _channels(device: torch.device) -> tuple[Tensor, Tensor]:
     """Return mean and deviation of stored pixels (3, 1, 1), copied to a device once: each copy waits for it."""
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (MEAN, STD))
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (IMAGENET.mean, IMAGENET.std))
     return mean, std
