@@ -133,8 +133,7 @@ class MultiTaskNetwork(nn.Module):
             raise UserError(
                 f"images of {size[0]}x{size[1]} do not fit {who}",
                 f"its backbone takes {only[0]}x{only[1]} and nothing else",
-                f"{mend.format(f'{only[0]},{only[1]}')}; or build it for others: "
-                f"options {{img_size: [{size[0]},{size[1]}]}} or {{dynamic_img_size: true}}, where timm's can",
+                f"{mend.format(f'{only[0]},{only[1]}')}; or img_size: [{size[0]},{size[1]}] in the network's options",
             )
         if any(length % self.trunk.divisor for length in size):
             larger = ",".join(str(-(-length // self.trunk.divisor) * self.trunk.divisor) for length in size)
