@@ -106,6 +106,14 @@ def nothing_is_said_of_an_alignment_that_there_is_not(request: Request) -> Itera
 
 
 @RULES.append
+def what_is_not_decayed_would_be_otherwise(request: Request) -> Iterator[UserError]:
+    """``optimiser.decay_norms=false`` exempts from weight decay, where there is some."""
+    optimiser = request.config.optimiser
+    if optimiser.get("decay_norms") is False and optimiser.get("weight_decay") == 0:
+        yield _off("optimiser.decay_norms=false", "optimiser.weight_decay is 0", "optimiser.weight_decay=0.01")
+
+
+@RULES.append
 def lambdas_weigh_teachers(request: Request) -> Iterator[UserError]:
     """A lambda belongs to a teacher, or to a task that this student happens not to have."""
     teachers = [*request.config.tasks, *request.config.teacher.entries]
