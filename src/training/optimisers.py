@@ -25,8 +25,6 @@ Betas = Annotated[
 ]
 Epsilon = Annotated[float, Field(gt=0, description="added to the root of the squares' average")]
 Decay = Annotated[float, Field(ge=0, description="weight decay of the network")]
-Factor = Annotated[float, Field(gt=0)]
-LayerDecay = Annotated[float, Field(gt=0, le=1)]
 Fused = Annotated[bool, Field(description="one kernel for all parameters")]
 
 
@@ -61,11 +59,11 @@ def adamw(
 @OPTIMISERS.finish
 def finish(
     optimiser: Optimizer,
-    backbone_lr_factor: Annotated[Factor, Field(description="factor on the learning rate of the backbone")] = 1.0,
-    decoder_lr_factor: Annotated[Factor, Field(description="factor on the rate of the trunk's other part")] = 1.0,
-    head_lr_factor: Annotated[Factor, Field(description="factor on the rate of the heads")] = 1.0,
+    backbone_lr_factor: Annotated[float, Field(gt=0, description="factor on the learning rate of the backbone")] = 1.0,
+    decoder_lr_factor: Annotated[float, Field(gt=0, description="factor on the rate of the trunk's other part")] = 1.0,
+    head_lr_factor: Annotated[float, Field(gt=0, description="factor on the rate of the heads")] = 1.0,
     layer_decay: Annotated[
-        LayerDecay, Field(description="factor on the rate from each layer of the backbone to the one before it")
+        float, Field(gt=0, le=1, description="factor on the rate from each layer of the backbone to the one before it")
     ] = 1.0,
     decay_norms: Annotated[bool, Field(description="decay biases and the weights of norms, too")] = True,
 ) -> Optimizer:
