@@ -59,6 +59,11 @@ class TimmDenseTrunk(Trunk):
             levels["decoder"] = self.decoder(features, class_tokens)
         return levels
 
+    def backbone(self) -> nn.Module:
+        """Return timm's network."""
+        backbone: nn.Module = self.model
+        return backbone
+
     def last_stage(self) -> nn.Module:
         """Return the decoder."""
         return self.decoder
