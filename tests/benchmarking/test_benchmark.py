@@ -29,6 +29,7 @@ def arguments(space: Workspace, *more: str) -> tuple[str, ...]:
     return (*QUICK, f"train=[{TRAIN},{root}]", f"out={space.root}/out", *more)
 
 
+@pytest.mark.long
 def test_every_stage_and_data_mode_is_measured_and_written(workspace: Workspace) -> None:
     result = workspace.run("benchmark", *arguments(workspace, "data=[memmap,resident]"))
     assert result.code == 0, result.out
