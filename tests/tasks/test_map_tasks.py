@@ -171,3 +171,12 @@ def test_many_classes_are_stored_and_predicted() -> None:
 def test_what_cannot_be_a_task_is_told(config: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         TASKS.build(config)
+
+
+def test_the_mark_of_invalid_pixels_is_the_modalitys_alone() -> None:
+    modality = Modality(name="terrain", kind="scalar", invalid=-9999.0, dtype="float32")
+    stored = encode(modality, np.array([[-9999.0, 0.0, math.nan, 3.0]]), "a frame")
+    assert stored.tolist() == [[-9999, 0, -9999, 3]]
+    task: Task = TASKS.build({"_target_": "scalar", "modality": modality.plain()})
+    target = task.target(torch.from_numpy(stored)[None])
+    assert task.loss(torch.zeros(1, 1, 1, 4), target) == pytest.approx(1.5)
